@@ -1,0 +1,70 @@
+import { type Digest, parseDigest } from "./digest.ts";
+import { MEDIA_TYPE, parseMediaType } from "./media-type.ts";
+
+/** 4 MiB: what the spec asks registries to accept, and what containerd refuses to exceed. */
+export const MAX_MANIFEST_BYTES: number = 4 * 1024 * 1024;
+
+/** A pointer from a manifest to content. @see OCI image spec v1.1, "Content Descriptors" */
+export interface Descriptor {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly mediaType: string;
+}
+
+/** What a manifest names, read leniently: what is not understood is left out, never refused. */
+export interface ManifestContent {
+  /** `index` names other manifests, `image` names blobs. */
+  readonly kind: "index" | "image";
+  readonly mediaType: string;
+  /** The manifests of an index. */
+  readonly manifests: readonly Descriptor[];
+  /** Config and layers of an image, or whatever blobs an artifact lists. */
+  readonly blobs: readonly Descriptor[];
+}
+
+/**
+ * Reads what a manifest's bytes name. Its `mediaType` is optional in OCI manifests; the kind follows from the fields.
+ *
+ * @param contentType - the upstream's `Content-Type`, used where the body carries no `mediaType`
+ * @returns `null` where the bytes are no JSON object
+ */
+export function readManifest(text: string, contentType: string | null): ManifestContent | null {
+  const body = parseObject(text);
+  if (body === null) return null;
+  const manifests = readDescriptors(body["manifests"]);
+  const blobs = [
+    ...readDescriptors([body["config"]]),
+    ...readDescriptors(body["layers"]),
+    ...readDescriptors(body["blobs"]),
+  ];
+  const kind = Array.isArray(body["manifests"]) ? "index" : "image";
+  const written = typeof body["mediaType"] === "string" ? parseMediaType(body["mediaType"]) : null;
+  const sent = contentType === null ? null : parseMediaType(contentType);
+  const fallback = kind === "index" ? MEDIA_TYPE.ociIndex : MEDIA_TYPE.ociManifest;
+  const generic = sent === null || sent === "application/json" || sent === "text/plain";
+  return { kind, mediaType: generic ? (written ?? fallback) : sent, manifests, blobs };
+}
+
+function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+function readDescriptors(value: unknown): Descriptor[] {
+  if (!Array.isArray(value)) return [];
+  const found: Descriptor[] = [];
+  for (const item of value as unknown[]) {
+    if (typeof item !== "object" || item === null) continue;
+    const { digest, size, mediaType } = item as Record<string, unknown>;
+    const parsed = typeof digest === "string" ? parseDigest(digest) : null;
+    if (parsed === null || typeof size !== "number" || !Number.isSafeInteger(size)) continue;
+    found.push({ digest: parsed, size, mediaType: typeof mediaType === "string" ? mediaType : "" });
+  }
+  return found;
+}

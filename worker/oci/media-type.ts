@@ -1,0 +1,23 @@
+/** Media types of the manifests a mirror meets. @see OCI image spec v1.1, "Media Types" */
+export const MEDIA_TYPE = {
+  ociIndex: "application/vnd.oci.image.index.v1+json",
+  ociManifest: "application/vnd.oci.image.manifest.v1+json",
+  dockerManifestList: "application/vnd.docker.distribution.manifest.list.v2+json",
+  dockerManifest: "application/vnd.docker.distribution.manifest.v2+json",
+} as const;
+
+/**
+ * What the mirror asks an upstream for, whoever asks the mirror: the cache is shared.
+ *
+ * The wildcard comes last and weak, so that artifact types nobody listed are had too, while a registry that would
+ * convert to schema 1 for an old client sees that this one knows schema 2.
+ */
+export const MANIFEST_ACCEPT: string = [...Object.values(MEDIA_TYPE), "*/*;q=0.1"].join(", ");
+
+/** A `type/subtype` without parameters, in lower case; `null` where the header is no media type. */
+export function parseMediaType(header: string): string | null {
+  const type = header.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  return /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/.test(type)
+    ? type
+    : null;
+}
