@@ -37,7 +37,7 @@ function stronger(known: Transfer, sighting: Sighting): Transfer {
   const { transfer, digest } = sighting;
   if (transfer === "failed" && known === "asked") return "failed";
   // The runner's result line is how a pull that failed at first is known to have succeeded.
-  if (known === "failed" && transfer === "named" && digest != null) return "asked";
+  if (known === "failed" && transfer === "named" && (digest ?? null) !== null) return "asked";
   return STRENGTH[transfer] > STRENGTH[known] ? transfer : known;
 }
 
