@@ -41,7 +41,15 @@ export type PullRecord = z.infer<typeof PullRecord>;
  *
  * Where more follow, `Link: <…>; rel="next"` names the next page, on the same origin.
  */
-export const PullLogPage = z.object({ pulls: z.array(PullRecord) });
+export const PullLogPage = z.object({
+  /**
+   * Every pull since then is in the log: when it was begun, or how far its oldest records were since dropped.
+   *
+   * Without it a missing record would prove nothing, and no pull could be said to have gone round the mirror.
+   */
+  completeSinceMs: TimeMs,
+  pulls: z.array(PullRecord),
+});
 
 /** What `GET /api/pulls` may be asked for. Times in ms by the mirror's clock, `since` inclusive and `until` exclusive. */
 export const PullLogQuery = z.object({
