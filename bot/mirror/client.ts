@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { type CatalogEntry, CatalogPage } from "../../worker/contract/catalog.ts";
 import { ApiError } from "../../worker/contract/error.ts";
-import { PullLogPage, type PullLogQuery, type PullRecord } from "../../worker/contract/pull-log.ts";
+import { PullLogPage, type PullLogQuery } from "../../worker/contract/pull-log.ts";
 import { Stats, type StatsQuery } from "../../worker/contract/stats.ts";
 import type { RepositoryName } from "../../worker/oci/repository.ts";
 import type { Mirror } from "../files/mirror.ts";
