@@ -111,7 +111,7 @@ export class FakeGitLab {
     this.log.push(logged);
     const count = this.log.length;
     const { method, path } = logged;
-    const fault = this.faults.map((rule) => rule({ method, path, count })).find(Boolean) ?? null;
+    const fault = this.findFault({ method, path, count });
     const reply = fault && !fault.effect ? null : this.answer(logged, url);
     if (fault) return sendFault(fault, logged, response);
     if (reply) await send(reply, logged, response);
@@ -151,6 +151,14 @@ export class FakeGitLab {
       this.complaints.push(String(error));
       return { status: 500, json: { message: "500 Internal Server Error" } };
     }
+  }
+
+  private findFault(request: Parameters<FaultRule>[0]): Fault | null {
+    for (const rule of this.faults) {
+      const fault = rule(request);
+      if (fault) return fault;
+    }
+    return null;
   }
 
   private check(logged: LoggedRequest): void {
