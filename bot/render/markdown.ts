@@ -44,5 +44,7 @@ export function prose(text: string): string {
 
 /** One line without control and formatting characters; a line break shows as `⏎`. */
 export function visible(text: string): string {
-  return text.replaceAll(/\r\n|[\n\r\u2028\u2029]/g, "⏎").replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu, "\uFFFD");
+  return text
+    .replaceAll(/\r\n|[\n\r\u2028\u2029]/g, "⏎")
+    .replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu, "\uFFFD");
 }

@@ -98,8 +98,7 @@ function route(state: FakeMirrorState, url: URL, response: ServerResponse): void
     const pulls = cut(pages, pullsBetween(state, url), ({ id }) => id);
     send(response, 200, { completeSinceMs: state.completeSinceMs, pulls });
   } else if (pathname === "/api/catalog") {
-    const key = (entry: CatalogEntry) => `${entry.upstream}/${entry.repository}`;
-    send(response, 200, { repositories: cut(pages, state.catalog, key) });
+    send(response, 200, { repositories: cut(pages, state.catalog, catalogKey) });
   } else if (pathname === "/v2/_catalog") {
     const names = state.catalog.map(({ repository }) => repository).toSorted();
     send(response, 200, { repositories: cut(pages, names, String) });
@@ -110,6 +109,10 @@ function route(state: FakeMirrorState, url: URL, response: ServerResponse): void
       send(response, 404, { errors: [{ code: "NAME_UNKNOWN", message: "no such repository" }] });
     else send(response, 200, { name, tags: entry.tags.map(({ tag }) => tag) });
   }
+}
+
+function catalogKey({ upstream, repository }: CatalogEntry): string {
+  return `${upstream}/${repository}`;
 }
 
 function pullsBetween(state: FakeMirrorState, url: URL): PullRecord[] {

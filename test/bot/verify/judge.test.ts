@@ -191,15 +191,13 @@ function stamp(seconds: number, line: string): string {
   return `2026-11-20T10:00:${String(seconds).padStart(2, "0")}.000000Z 01O ${line}`;
 }
 
-describe("jobs that pull the same image at the same time", () => {
-  const at = (seconds: number) =>
-    job(
-      pulled("alpine:3", "aa")
-        .split("\n")
-        .map((line) => stamp(seconds, line))
-        .join("\n"),
-    );
+/** A job that pulls `alpine:3` at this second. */
+function at(seconds: number): JobLog {
+  const lines = pulled("alpine:3", "aa").split("\n");
+  return job(lines.map((line) => stamp(seconds, line)).join("\n"));
+}
 
+describe("jobs that pull the same image at the same time", () => {
   it("are each given the pull nearest in time", () => {
     const records = [
       record("library/alpine:3", "aa", { timeMs: START + 50_000, outcome: "hit" }),
