@@ -1,7 +1,13 @@
 import { mendFor } from "../verify/mend.ts";
 import type { JobLog, JudgedImage } from "../verify/verdict.ts";
-import { REASON_WORDS, VERDICT_WORDS, familiarName, withoutSecret } from "./verdict-words.ts";
-import type { Verification } from "./verify-comment.ts";
+import {
+  REASON_WORDS,
+  VERDICT_WORDS,
+  familiarName,
+  proofOf,
+  withoutSecret,
+} from "./verdict-words.ts";
+import type { Verification } from "../verify/verification.ts";
 
 /**
  * Renders a JUnit report: a job is a suite, an image a case, and a bypass a failure with the line that proves it.
@@ -42,7 +48,7 @@ function testCase(one: JudgedImage, mirror: Verification["mirror"]): string {
   if (isSkipped(one)) return `${open}><skipped message="${xml(said)}"/></testcase>`;
   if (one.verdict !== "bypassed") return `${open}/>`;
   const mend = mendFor(one, mirror);
-  const proof = one.image.bypass ?? one.image.evidence.at(-1);
+  const proof = proofOf(one);
   const lines = [
     proof === undefined ? "" : `${one.job.url}#L${proof.anchor}\n${proof.text}`,
     mend === null ? "" : `\n${mend.where}\n${mend.code}`,

@@ -8,12 +8,12 @@ import { type ReportMarker, formatReportMarker } from "./report-snapshot.ts";
 import { atMost, folded, table } from "./table.ts";
 import { code } from "./markdown.ts";
 import {
-  REASON_WORDS,
   familiarName,
   formatBytes,
-  jobLink,
+  jobCell,
   link,
   plural,
+  proofOf,
   spoken,
   withoutSecret,
 } from "./verdict-words.ts";
@@ -115,7 +115,7 @@ function figures({ stats }: Report): string[] {
         : `${quota.remaining} of ${quota.limit} in ${Math.round(quota.windowSeconds / 3600)} h`,
     ]),
   ];
-  return table(["", ""], rows);
+  return table(["in this time", ""], rows);
 }
 
 /** Pie charts work in every GitLab; labels have no Markdown in them, and the figures stand in a table as well. */
@@ -189,26 +189,27 @@ function projects({ projects: all }: Report): string[] {
 }
 
 function bypasses({ projects: all, mirror }: Report): string[] {
-  const found = all.flatMap(({ bypassed }) => bypassed);
-  if (found.length === 0) return [];
   const shown = withoutSecret(mirror);
-  const { rows, more } = atMost(found, MAX_ROWS);
-  const cells = rows.map((one) => {
-    const proof = one.image.bypass ?? one.image.evidence.at(-1);
-    const mend = mendFor(one, shown);
-    const edit = mend === null ? "" : mend.code.replaceAll(/\s*\n\s*/g, " ⏎ ");
-    return [
-      code(familiarName(one)),
-      `${code(one.job.project)} ${jobLink(one.job, proof)}`,
-      REASON_WORDS[one.reason],
-      code(edit),
-    ];
+  const groups = Map.groupBy(
+    all.flatMap(({ bypassed }) => bypassed),
+    (one) => `${one.job.project}\n${one.image.tool}\n${mendFor(one, shown)?.code ?? ""}`,
+  );
+  if (groups.size === 0) return [];
+  const { rows, more } = atMost([...groups.values()], MAX_ROWS);
+  const cells = rows.flatMap((group) => {
+    const [one] = group;
+    if (one === undefined) return [];
+    const names = [...new Set(group.map(familiarName))];
+    const { rows: some, more: rest } = atMost(names, 5);
+    const images = `${some.map(code).join(", ")}${rest === 0 ? "" : ` and ${rest} more`}`;
+    const edit = mendFor(one, shown)?.code.replaceAll(/\s*\n\s*/g, " ⏎ ") ?? "";
+    return [[code(one.job.project), jobCell(one.job, proofOf(one)), images, code(edit)]];
   });
   if (more > 0) cells.push([`and ${more} more`, "", "", ""]);
   return [
     "#### What goes round the mirror, and the edit that mends it",
     "",
-    ...table(["image", "where", "why", "edit"], cells),
+    ...table(["project", "for example in", "images", "edit"], cells),
   ];
 }
 

@@ -27,7 +27,11 @@ export function renderChanges(marker: ReportMarker): string[] {
 
 function names(all: readonly string[]): string {
   const { rows, more } = atMost(all, MAX_NAMES);
-  return `${rows.map(spoken).join(", ")}${more === 0 ? "" : ` and ${more} more`}`;
+  return `${rows.map((name) => spoken(familiar(name))).join(", ")}${more === 0 ? "" : ` and ${more} more`}`;
+}
+
+function familiar(name: string): string {
+  return name.replace(/^library\//, "");
 }
 
 /** What a report knows of the mirror's holdings. */
@@ -42,7 +46,7 @@ export interface Holdings {
 export function renderHeld({ catalog, repositories, period }: Holdings): string[] {
   if (catalog === null) {
     const { rows, more } = atMost(repositories, MAX_ROWS);
-    const text = `${rows.map(spoken).join(", ")}${more === 0 ? "" : ` and ${more} more`}`;
+    const text = `${rows.map((name) => spoken(familiar(name))).join(", ")}${more === 0 ? "" : ` and ${more} more`}`;
     const title = plural(repositories.length, "repository held", "repositories held");
     return folded(title, rows.length === 0 ? [] : [text, ""]);
   }
@@ -61,7 +65,7 @@ function cellsOf(entry: CatalogEntry, endMs: number): string[] {
   const { rows, more } = atMost(entry.tags, MAX_TAGS);
   const tags = rows.map(({ tag, storedAtMs }) => `${code(tag)} ${days(storedAtMs, endMs)}`);
   return [
-    code(isHub ? repository.replace(/^library\//, "") : `${upstream}/${repository}`),
+    code(isHub ? familiar(repository) : `${upstream}/${repository}`),
     `${tags.join(", ")}${more === 0 ? "" : ` and ${more} more`}`,
     formatBytes(bytes),
     hits.toLocaleString("en-US"),

@@ -29,11 +29,13 @@ const MAX_UNPACKED = 4 * 1024 * 1024;
 
 /** Writes the marker as the issue's last line, packed, where GitLab shows nothing of it. */
 export function formatReportMarker(marker: ReportMarker): string {
-  const keep = (names: string[] | null): string[] | null =>
-    names === null || names.length > MAX_NAMES ? null : names;
   const kept = { ...marker, before: keep(marker.before), now: keep(marker.now) };
   const packed = deflateRawSync(JSON.stringify(ReportMarker.parse(kept))).toString("base64");
   return `<!-- tidepool report ${packed} -->`;
+}
+
+function keep(names: string[] | null): string[] | null {
+  return names === null || names.length > MAX_NAMES ? null : names;
 }
 
 /** Finds the marker in an issue's text; `null` where it is no report, or not one that can be read. */

@@ -74,10 +74,27 @@ export function shortDigest(digest: string): string {
   return digest.slice(digest.indexOf(":") + 1).slice(0, 12);
 }
 
-/** A job's name, leading to its log, at a line where one is given. */
+/** A job's name outside of tables, leading to its log, at a line where one is given. */
 export function jobLink(job: JobLog, evidence?: Evidence): string {
-  const name = job.current ? job.name : `${job.name} (retried)`;
-  return link(code(name), evidence === undefined ? job.url : `${job.url}#L${evidence.anchor}`);
+  return link(spoken(jobName(job)), jobUrl(job, evidence));
+}
+
+/** The same for a table's cell. */
+export function jobCell(job: JobLog, evidence?: Evidence): string {
+  return link(code(jobName(job)), jobUrl(job, evidence));
+}
+
+function jobName({ name, current }: JobLog): string {
+  return current ? name : `${name} (retried)`;
+}
+
+function jobUrl({ url }: JobLog, evidence?: Evidence): string {
+  return evidence === undefined ? url : `${url}#L${evidence.anchor}`;
+}
+
+/** The line that shows it best: the proof of a bypass, else the last word on the image. */
+export function proofOf({ image }: JudgedImage): Evidence | undefined {
+  return image.bypass ?? image.evidence.at(-1);
 }
 
 /** A link, where the address is one; its text alone otherwise. */
