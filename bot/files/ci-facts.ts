@@ -100,11 +100,13 @@ function readJobs(file: YamlFile): readonly CiJob[] {
   }));
 }
 
+/** A daemon's name where a shell looks for a command: first, after a separator, a keyword or an assignment. */
+const STARTS_DOCKERD =
+  /(?:^|[;&|({]\s*|\b(?:then|do|else|sudo|nohup|exec|env|time|setsid)\s+)(?:\w+=\S*\s+){0,9}(?:\/\S*\/)?dockerd(?:-entrypoint\.sh)?(?=\s|$)/;
+
 /** Whether a line of shell runs dockerd itself. */
 export function startsDockerd(text: string): boolean {
-  return /(?:^|[;&|(]\s*|\b(?:sudo|nohup|exec|env)\s+)(?:\S*\/)?dockerd(?:-entrypoint\.sh)?(?:\s|$)/.test(
-    text,
-  );
+  return STARTS_DOCKERD.test(text);
 }
 
 function readReferences(file: YamlFile): readonly (readonly string[])[] {

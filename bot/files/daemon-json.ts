@@ -65,6 +65,7 @@ export function mayBeDockers(path: string, source: string): boolean {
   const words = source.match(/[a-z][a-z0-9-]+/g) ?? [];
   return (
     /\.(?:j2|jinja2?|tpl|tmpl|erb)$/.test(path) ||
+    /(?:^|\/)daemon\.json$/.test(path) ||
     words.some((word) => word.includes("-") && DAEMON_KEYS.has(word)) ||
     /docker/i.test(source)
   );

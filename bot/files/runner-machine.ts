@@ -120,6 +120,8 @@ function changeOptions(
  */
 function planMount(toml: TomlFile, runner: Runner, { file, options }: Within): Edit | Left | null {
   const { docker, executor, services, daemonMount } = runner;
+  const socket = planSocket(toml, runner, options);
+  if (socket !== null) return socket;
   if (docker === null || daemonMount !== null || !(executor ?? "docker").startsWith("docker"))
     return null;
   const privileged = findTomlPair(docker, "privileged");
@@ -155,5 +157,21 @@ function planMount(toml: TomlFile, runner: Runner, { file, options }: Within): E
     why: "every dind of this runner gets the daemon.json of its host",
     note: `${HOST_FILE} must be on the host, and no project's dind may have --registry-mirror as well: dockerd refuses both together`,
     purpose: "mirror",
+  };
+}
+
+/** Jobs that get the host's socket pull with the host's daemon: nothing in a project or here can change that. */
+function planSocket(toml: TomlFile, { docker }: Runner, { mirror }: EditOptions): Left | null {
+  const volumes = docker === null ? null : findTomlPair(docker, "volumes");
+  const isShared = (tomlTexts(volumes?.value) ?? []).some((text) => text.includes("/docker.sock:"));
+  if (volumes === null || !isShared) return null;
+  return {
+    verdict: "suggest",
+    line: toml.lineAt(volumes.range[0]),
+    code: "runner-socket",
+    reason:
+      "jobs on this runner pull with the host's own daemon, through its socket: the mirror belongs in the host's /etc/docker/daemon.json",
+    snippet: `{"registry-mirrors": ["${mirror.url}"]}`,
+    attention: true,
   };
 }
