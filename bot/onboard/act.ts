@@ -33,6 +33,7 @@ export type Done =
 type Doing<Action extends Decision["action"]> = Extract<Decision, { action: Action }>;
 
 /** Carries a decision out. Everything that writes to GitLab starts here. */
+// oxlint-disable-next-line typescript/consistent-return -- the switch is exhaustive, which the type of the answer proves
 export async function act(session: Session, looked: Examination): Promise<Done> {
   const { decision } = looked;
   switch (decision.action) {
@@ -86,7 +87,7 @@ async function open(session: Session, looked: Examination): Promise<Done> {
       prefix: wishes.commitPrefix,
       draft: wishes.draft,
     }),
-    description: body(session, looked, made),
+    description: body(session, looked, { made }),
     labels: wishes.labels,
     reviewerIds,
     assigneeIds,
@@ -135,7 +136,7 @@ async function describeWith(
   const place = { projectId: looked.project.id, iid: merge.iid };
   const title = updateTitle(merge.title, session.options.mirror);
   const edited = await editMergeRequest(session.api, place, {
-    description: body(session, looked, made, merge.description),
+    description: body(session, looked, { made, previous: merge.description }),
     ...(title === merge.title ? {} : { title }),
   });
   return { status: "refreshed", reason, merge: edited };
@@ -203,7 +204,11 @@ async function commit(
   return { head, marker };
 }
 
-function body(session: Session, looked: Examination, made: Made, previous = ""): string {
+function body(
+  session: Session,
+  looked: Examination,
+  { made, previous = "" }: { made: Made; previous?: string },
+): string {
   const { plan, defaultBranch: targetBranch } = looked;
   const marker = { ...made.marker, head: made.head.sha };
   const { mirror } = session.options;

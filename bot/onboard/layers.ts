@@ -12,6 +12,8 @@ export interface LayerUse {
   readonly flag: Use;
   /** Whether it mounts a `daemon.json` with `registry-mirrors` into services, or would. */
   readonly file: Use;
+  /** Whether it mounts a `daemon.json` that it does not hold itself: nobody can tell what is in there. */
+  readonly isMountUnknown: boolean;
 }
 
 /** Not at all, as it is, or only once its merge request is merged. */
@@ -23,14 +25,16 @@ const MOUNT = /:\/etc\/docker\/daemon\.json\b|mount_path\s*=\s*["']\/etc\/docker
 const KEY = /"registry-mirrors"/;
 
 /** Reads from an examination which of the two a repository uses. */
-export function readLayerUse({ project, plan, files }: Examination): LayerUse {
+export function readLayerUse(
+  { project, plan, files }: Examination,
+  kind: "project" | "runner-config",
+): LayerUse {
   const after = new Map(plan.files.map((file) => [file.path, file.after]));
   const texts = [...files.opened].map(([path, { text }]) => ({
     path,
     before: text ?? "",
     after: after.get(path) ?? text ?? "",
   }));
-  const isCi = ({ path }: { path: string }) => /\.ya?ml$/.test(path);
   const use = (
     test: (
       text: { path: string; before: string; after: string },
@@ -41,12 +45,17 @@ export function readLayerUse({ project, plan, files }: Examination): LayerUse {
     return texts.some((text) => test(text, "after")) ? "planned" : "none";
   };
   const mounted = use((text, side) => MOUNT.test(text[side]));
-  const keyed = use((text, side) => /\.json$/.test(text.path) && KEY.test(text[side]));
+  const keyed = use((text, side) => KEY.test(text[side]));
   return {
     path: project.path,
-    flag: use((text, side) => isCi(text) && text[side].includes(FLAG)),
-    file: both(mounted, keyed),
+    isMountUnknown: kind === "runner-config" && mounted !== "none" && keyed === "none",
+    flag: use((text, side) => isYaml(text.path) && text[side].includes(FLAG)),
+    file: kind === "runner-config" ? both(mounted, keyed) : "none",
   };
+}
+
+function isYaml(path: string): boolean {
+  return /\.ya?ml$/.test(path);
 }
 
 function both(one: Use, other: Use): Use {
@@ -76,5 +85,5 @@ export function findConflicts(uses: readonly LayerUse[]): ReadonlyMap<string, st
 }
 
 function clash(other: string): string {
-  return `${other}, and dockerd refuses to start with both; choose one layer with --layers or .tidepool.yml`;
+  return `${other}, and dockerd refuses to start with both; choose one layer with --only, or in .tidepool.yml`;
 }

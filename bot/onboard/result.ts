@@ -43,8 +43,10 @@ export interface ProjectResult {
 /** A file with what is done to it. */
 export interface ChangedFile {
   readonly path: string;
-  readonly before: string;
-  readonly after: string;
+  /** Lines that come new or changed. */
+  readonly lines: number;
+  /** The content before and after, in a dry run; else `null`, for the merge request shows it. */
+  readonly content: { readonly before: string; readonly after: string } | null;
 }
 
 /** Whether an outcome makes the run end with exit code 1. */

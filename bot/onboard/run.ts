@@ -1,6 +1,7 @@
 import { BotError } from "../errors.ts";
 import { GitLabError, isGitLabError } from "../gitlab/errors.ts";
 import type { Project } from "../gitlab/schema.ts";
+import { countLines } from "../render/change-size.ts";
 import { act, type Done } from "./act.ts";
 import { examine, type Examination, type Refusal } from "./examine.ts";
 import { findConflicts, readLayerUse, type LayerUse } from "./layers.ts";
@@ -92,24 +93,30 @@ async function look(
       return;
     }
     for (const note of looked.notes) session.warn(`${project.path}: ${note}`);
-    remember(looked, { kind, state, events });
+    remember(session, looked, { kind, state, events });
   } catch (error) {
-    events.result(failed(project, error));
+    events.result(failed(session, project, error));
   }
 }
 
 function remember(
+  session: Session,
   looked: Examination,
   { kind, state, events }: { kind: Task["kind"]; state: State; events: RunEvents },
 ): void {
   const { decision, project } = looked;
-  const use = readLayerUse(looked);
+  const use = readLayerUse(looked, kind);
+  if (use.isMountUnknown) {
+    session.warn(
+      `${project.path} mounts a daemon.json that it does not hold: with registry-mirrors in it, a service with --registry-mirror would not start`,
+    );
+  }
   if (use.flag !== "none" || use.file !== "none") state.uses.push(use);
   if ("merge" in decision && decision.merge.state === "opened") {
     addTo(state.openIn, groupOf(project.path));
   }
   const outcome = PREVIEW[decision.action];
-  const result = describeResult(looked, {
+  const result = describeResult(session, looked, {
     status: outcome,
     reason: decision.reason,
     url: "merge" in decision ? decision.merge.webUrl : null,
@@ -151,10 +158,10 @@ async function carryOut(session: Session, { project, kind }: Task): Promise<Proj
       const looked = await examine(session, project, kind);
       if ("status" in looked) return refused(project, looked);
       const done = await act(session, looked);
-      if (done.status !== "again") return finished(looked, done, attempted);
+      if (done.status !== "again") return finished(session, looked, { done, attempted });
       if (looks === MAX_LOOKS) throw new BotError("somebody else changes the branch just now");
     } catch (error) {
-      if (looks === MAX_LOOKS || !isWorthAnotherLook(error)) return failed(project, error);
+      if (looks === MAX_LOOKS || !isWorthAnotherLook(error)) return failed(session, project, error);
       attempted ||= error instanceof GitLabError && error.effect === "unknown";
     }
   }
@@ -168,17 +175,18 @@ function isWorthAnotherLook(error: unknown): boolean {
 }
 
 function finished(
+  session: Session,
   looked: Examination,
-  done: Exclude<Done, { status: "again" }>,
-  attempted: boolean,
+  { done, attempted }: { done: Exclude<Done, { status: "again" }>; attempted: boolean },
 ): ProjectResult {
   const { merge, reason } = done;
   // The request whose answer was lost did its work after all.
   const status = attempted && done.status === "unchanged" ? "opened" : done.status;
-  return describeResult(looked, { status, reason, url: merge?.webUrl ?? null });
+  return describeResult(session, looked, { status, reason, url: merge?.webUrl ?? null });
 }
 
 function describeResult(
+  { options }: Session,
   { project, plan }: Examination,
   { status, reason, url }: { status: Status; reason: string; url: string | null },
 ): ProjectResult {
@@ -188,7 +196,11 @@ function describeResult(
     status,
     reason: status === "nothing" ? whyNothing(plan) : reason,
     mergeRequest: url,
-    files: plan.files.map(({ path, before, after }) => ({ path, before, after })),
+    files: plan.files.map((file) => ({
+      path: file.path,
+      lines: countLines([file]),
+      content: options.dryRun ? { before: file.before, after: file.after } : null,
+    })),
     left: waits.map(({ path, line, code, reason: why }) => ({ path, line, code, reason: why })),
   };
 }
@@ -209,9 +221,12 @@ function refused(project: Project, { status, reason }: Refusal): ProjectResult {
   return bare(project.path, status, reason);
 }
 
-function failed(project: Project, error: unknown): ProjectResult {
-  if (!(error instanceof BotError)) throw error;
-  return bare(project.path, "failed", error.message);
+/** One project's failure does not stop the rest; only the end of the whole run does. */
+function failed(session: Session, project: Project, error: unknown): ProjectResult {
+  if (session.signal?.aborted === true) throw error;
+  if (error instanceof BotError) return bare(project.path, "failed", error.message);
+  const words = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return bare(project.path, "failed", `unexpected: ${words}`);
 }
 
 function groupOf(path: string): string {

@@ -9,6 +9,8 @@ export interface Session {
   /** The token's own user. */
   readonly user: User;
   readonly options: OnboardOptions;
+  /** Ends the run. */
+  readonly signal?: AbortSignal;
   /** Says something to people beside the results. */
   readonly warn: (sentence: string) => void;
   /** Numbers of users by name, each asked for once; `null` where there is no such user. */

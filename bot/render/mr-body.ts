@@ -32,13 +32,13 @@ export function formatBody(body: Body, previous = ""): string {
     ...changes(body.plan),
     "",
     ...leftAlone(body.plan),
-    "**Why.** Docker Hub limits how often an address may pull, and runners share theirs: builds then stop with",
-    "`toomanyrequests`. The mirror keeps what was pulled once.",
+    "**Why.** Docker Hub limits how often an address may pull, and runners share theirs: builds then stop with `toomanyrequests`. The mirror keeps what was pulled once.",
+    "",
+    "**What stays as it is.** The images named by `image:` and `services:` are pulled by the runner before a job begins. No file here can change that; it is set on the runner.",
     "",
     "**If the mirror is down**, Docker pulls from Docker Hub by itself, as before.",
     "",
-    "**To say no**, close this merge request: it does not come back for the same edits. To be left out for good,",
-    "commit a `.tidepool.yml` with the line `enabled: false`.",
+    "**To say no**, close this merge request: it does not come back for the same edits. To be left out for good, commit a `.tidepool.yml` with the line `enabled: false`.",
     "",
     `- [ ] ${REBUILD}Rebuild this branch from ${code(body.targetBranch)} (drops commits that others made on it)`,
     "",
@@ -65,8 +65,7 @@ export function replaceMarker(description: string, marker: Marker): string {
 export function formatForeignNote(head: string): string {
   return [
     formatNoteMarker("foreign-head"),
-    `This branch has commits that are not the bot's (${code(head.slice(0, 12))}), so the bot leaves it alone from`,
-    "here on. To have it rebuilt without them, tick the box in the description.",
+    `This branch has commits that are not the bot's (${code(head.slice(0, 12))}), so the bot leaves it alone from here on. To have it rebuilt without them, tick the box in the description.`,
   ].join("\n");
 }
 
@@ -74,17 +73,18 @@ export function formatForeignNote(head: string): string {
 export function formatObsoleteNote(targetBranch: string): string {
   return [
     formatNoteMarker("obsolete"),
-    `Closed, as ${code(targetBranch)} has nothing left to change: what this merge request offered is there, or no`,
-    "longer needed. The branch is left as it is.",
+    `Closed, as ${code(targetBranch)} has nothing left to change: what this merge request offered is there, or no longer needed. The branch is left as it is.`,
   ].join("\n");
 }
 
 function lead({ plan, mirror, lines }: Body): string[] {
   const size = `${count(lines, "line")} in ${count(plan.files.length, "file")}`;
-  return [
-    `This project's pulls from Docker Hub go through <${mirror.url}> once this is merged: ${size}. GitLab's CI lint`,
-    "accepts the result.",
-  ];
+  const isCi = plan.files.some(({ kind }) => kind === "gitlab-ci");
+  const who = isCi
+    ? "What this project's jobs pull from Docker Hub by themselves"
+    : "What the Docker daemons configured here pull from Docker Hub";
+  const lint = isCi ? " GitLab's CI lint accepts the result." : "";
+  return [`${who} comes through <${mirror.url}> once this is merged: ${size}.${lint}`];
 }
 
 function changes(plan: Plan): string[] {
