@@ -17,7 +17,16 @@ interface CommandEntry {
 }
 
 /** Adding a command: one file under `commands/`, one line here. */
-const COMMANDS: Readonly<Record<string, CommandEntry>> = {};
+const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  edit: {
+    summary: "point a checkout's pipelines, daemons and runners at a mirror",
+    load: async () => (await import("./commands/edit.ts")).edit,
+  },
+  onboard: {
+    summary: "open one small merge request per project, and keep it true",
+    load: async () => (await import("./commands/onboard.ts")).onboard,
+  },
+};
 
 const HELP_HEAD = `tidepool moves a team's GitLab pipelines onto a Docker Hub mirror, and proves that it works
 

@@ -99,8 +99,8 @@ export interface RepositoryView {
 export interface FileKind {
   readonly id: string;
   readonly layer: Layer;
-  /** Whether a path (with `/`, relative to the root) is of this kind by its name alone. */
-  matches(path: string): boolean;
+  /** Whether a path (with `/`, relative to the root) is of this kind; its content is not known yet. */
+  matches(path: string, repository: RepositoryView): boolean;
   plan(file: SourceFile, options: EditOptions): FilePlan;
   /** Mistakes that need no mirror to be named; with one, also what does not use it. */
   lint(file: SourceFile, mirror: Mirror | null): readonly Finding[];

@@ -59,6 +59,7 @@ export async function openMergeRequest(
 
 /** What may be changed about a merge request. Labels are not among it: sending them would drop those of people. */
 export interface MergeRequestChange {
+  readonly title?: string;
   readonly description?: string;
   readonly stateEvent?: "close";
 }

@@ -2,7 +2,9 @@ import { readAnswer, readList, readPages, type Api } from "./api.ts";
 import { isGitLabError } from "./errors.ts";
 import { Member, Project, ProjectId, User } from "./schema.ts";
 
-/** Roles that matter to the bot, as GitLab numbers them. */
+/** May read code and merge requests; the number is GitLab's. */
+export const REPORTER = 20;
+/** May push and open merge requests. */
 export const DEVELOPER = 30;
 
 /** Every project below a group, in pages; shared ones belong to another group and are left out. */

@@ -29,17 +29,16 @@ export function code(text: string): string {
 /**
  * Shows a sentence of ours that may quote foreign text.
  *
- * Markdown's own characters lose their meaning; after `@`, and after the signs of GitLab's other references, comes
- * a word joiner, which breaks the reference and shows nothing.
+ * Markdown's own characters lose their meaning. After the signs of GitLab's references (`@`, `#`, `!`, `~`, `%`, `&`,
+ * `$`, `^`), of emoji and of URLs comes a word joiner: it breaks them, and shows nothing.
  */
 export function prose(text: string): string {
   const clean = visible(text);
   const cut = clean.length > 5 * MAX_LENGTH ? `${clean.slice(0, 5 * MAX_LENGTH)}…` : clean;
   return cut
-    .replaceAll(/[\\`*_{}[\]<>()#+!|~$^]/g, "\\$&")
-    .replaceAll(/&(?=#?\w+;)/g, "\\&")
-    .replaceAll(/[@%:]/g, (sign) => (sign === ":" ? ":\u2060" : `${sign}\u2060`))
-    .replace(/^(?=[/\-=.\d])/, "\u2060");
+    .replaceAll(/[@#!~%&$^](?=[\w"#])|:(?=[\w+-]+:|\/\/)/g, "$&\u2060")
+    .replaceAll(/[\\`*_{}[\]<>()|~]/g, "\\$&")
+    .replace(/^(?=[/\-=.+#\d])/, "\u2060");
 }
 
 /** One line without control and formatting characters; a line break shows as `⏎`. */
@@ -47,4 +46,19 @@ export function visible(text: string): string {
   return text
     .replaceAll(/\r\n|[\n\r\u2028\u2029]/g, "⏎")
     .replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu, "\uFFFD");
+}
+
+/** 20 lines: a snippet to paste, not a file. */
+const MAX_SNIPPET_LINES = 20;
+
+/** Shows foreign text as a block of code, indented as the list it is in. */
+export function fenced(text: string, indent = ""): string {
+  const lines = text
+    .split(/\r\n|[\n\r\u2028\u2029]/)
+    .map((line) => visible(line.replaceAll("\t", "  ")));
+  const shown = lines.slice(0, MAX_SNIPPET_LINES).map((line) => line.slice(0, MAX_LENGTH));
+  if (lines.length > MAX_SNIPPET_LINES) shown.push("…");
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map((run) => run[0].length));
+  const fence = "`".repeat(longest + 1);
+  return [`${fence}text`, ...shown, fence].map((line) => `${indent}${line}`).join("\n");
 }

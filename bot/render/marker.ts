@@ -11,13 +11,15 @@ import * as z from "zod";
 
 /** 40 hex digits, or 64 in a SHA-256 repository. */
 const Sha = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/);
-const EditDigest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+const Digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 
 /** What was done to a branch, and on top of what. */
 export const BranchMarker = z.object({
   v: z.literal(1),
   /** Digest of the planned edits: the same edits elsewhere in a file have the same digest. */
-  edit: EditDigest,
+  edit: Digest,
+  /** Digest of the changed files as they are on the branch: proves that a commit is as the bot made it. */
+  files: Digest,
   /** The commit of the default branch that the edits were made on. */
   base: Sha,
 });

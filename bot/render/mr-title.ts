@@ -15,6 +15,13 @@ export function formatTitle({ draft, ...options }: TitleOptions): string {
   return draft ? `Draft: ${title}` : title;
 }
 
+/** A title of the bot's with the mirror it names replaced by today's; any other title stays as people made it. */
+export function updateTitle(title: string, mirror: Mirror): string {
+  return title.replace(/(pull Docker Hub images through )[^\s]+$/i, (_, lead) => {
+    return `${String(lead)}${mirror.host}`;
+  });
+}
+
 /** What a commit message says. */
 export interface CommitMessage extends Omit<TitleOptions, "draft"> {
   readonly marker: BranchMarker;

@@ -1,0 +1,8 @@
+import type { Finding } from "./finding.ts";
+import type { Mirror } from "./mirror.ts";
+import type { SourceFile } from "./types.ts";
+
+/** Names the mistakes of a daemon.json. */
+export function lintDaemon(_file: SourceFile, _mirror: Mirror | null): readonly Finding[] {
+  return [];
+}
