@@ -22,6 +22,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "point a checkout's pipelines, daemons and runners at a mirror",
     load: async () => (await import("./commands/edit.ts")).edit,
   },
+  lint: {
+    summary: "name the mirror mistakes that nobody sees",
+    load: async () => (await import("./commands/lint.ts")).lint,
+  },
 };
 
 const HELP_HEAD = `tidepool moves a team's GitLab pipelines onto a Docker Hub mirror, and proves that it works
