@@ -22,6 +22,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "point a checkout's pipelines, daemons and runners at a mirror",
     load: async () => (await import("./commands/edit.ts")).edit,
   },
+  lint: {
+    summary: "name the mirror mistakes that nobody sees",
+    load: async () => (await import("./commands/lint.ts")).lint,
+  },
   onboard: {
     summary: "open one small merge request per project, and keep it true",
     load: async () => (await import("./commands/onboard.ts")).onboard,
