@@ -30,6 +30,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "open one small merge request per project, and keep it true",
     load: async () => (await import("./commands/onboard.ts")).onboard,
   },
+  verify: {
+    summary: "say for each image of a pipeline whether it came from the mirror",
+    load: async () => (await import("./commands/verify.ts")).verify,
+  },
 };
 
 const HELP_HEAD = `tidepool moves a team's GitLab pipelines onto a Docker Hub mirror, and proves that it works

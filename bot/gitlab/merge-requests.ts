@@ -1,6 +1,11 @@
+import * as z from "zod";
 import { readAnswer, readList, type Api } from "./api.ts";
 import { isGitLabError } from "./errors.ts";
+import { Pipeline } from "./pipelines.ts";
 import { LintResult, MergeRequest, Note } from "./schema.ts";
+
+/** Only a single merge request carries it, and only where its head has a pipeline. */
+const WithHead = z.object({ head_pipeline: Pipeline.nullish() });
 
 /**
  * Merge requests that came from `branch` of the project itself, newest first, whatever their state.
@@ -98,6 +103,32 @@ export async function addNote(
 ): Promise<Note> {
   const made = await api.rest.MergeRequestNotes.create(projectId, iid, body);
   return readAnswer(`POST projects/${projectId}/merge_requests/${iid}/notes`, Note, made);
+}
+
+/** Gives a comment of the bot's own another text. */
+export async function editNote(
+  api: Api,
+  { projectId, iid }: MergeRequestPlace,
+  { id, body }: { readonly id: number; readonly body: string },
+): Promise<Note> {
+  const made = await api.rest.MergeRequestNotes.edit(projectId, iid, id, { body });
+  return readAnswer(`PUT projects/${projectId}/merge_requests/${iid}/notes/${id}`, Note, made);
+}
+
+/** A merge request with the pipeline of its head; `null` where it does not exist or may not be seen. */
+export async function findMergeRequest(
+  api: Api,
+  { projectId, iid }: MergeRequestPlace,
+): Promise<{ readonly merge: MergeRequest; readonly head: Pipeline | null } | null> {
+  try {
+    const answer = await api.rest.MergeRequests.show(projectId, iid);
+    const request = `GET projects/${projectId}/merge_requests/${iid}`;
+    const { head_pipeline: head } = readAnswer(request, WithHead, answer);
+    return { merge: readAnswer(request, MergeRequest, answer), head: head ?? null };
+  } catch (error) {
+    if (isGitLabError(error, 404)) return null;
+    throw error;
+  }
 }
 
 /**

@@ -3,9 +3,14 @@ import type { ShownText } from "./display.ts";
 import type { ImageTable } from "./image-table.ts";
 
 /** @see kaniko, pkg/image/remote/remote.go: 1.9 says "registry mirror", 1.20 and later "mapped registry" */
-const KANIKO_WANTED = /Retrieving image manifest (?<name>[^\s"]+)/;
+const KANIKO_WANTED = /^Retrieving image manifest (?<name>[^\s"]+)$/;
 const KANIKO_ASKED =
-  /Retrieving image (?<name>[^\s"]+) from (?<other>registry mirror |mapped registry )?(?:registry )?(?<host>[^\s"]+?)"?$/;
+  /^Retrieving image (?<name>[^\s"]+) from (?<other>registry mirror |mapped registry )?(?:registry )?(?<host>[^\s"]+)$/;
+/**
+ * logrus' text, plain text and JSON formats. Anchored: a report that quotes such a line, ours for one, is no pull.
+ */
+const KANIKO_LINE =
+  /^(?:INFO\[\d+\] |\[INFO\] |time="[^"]*" level=info msg="|\{.{0,100}"msg":")(?<message>[^"]*)/;
 
 /** @see containers/image, as podman 4.3, buildah 1.28 and later print it */
 const PODMAN_TRYING = /^Trying to pull (?<name>\S+?)\.\.\.$/;
@@ -21,12 +26,13 @@ export class KanikoWords {
   }
 
   read(shown: ShownText): void {
-    const wanted = KANIKO_WANTED.exec(shown.text)?.groups?.["name"];
+    const message = KANIKO_LINE.exec(shown.text)?.groups?.["message"]?.trimEnd() ?? "";
+    const wanted = KANIKO_WANTED.exec(message)?.groups?.["name"];
     if (wanted !== undefined) {
       this.#table.saw({ ...KANIKO, written: wanted, transfer: "named", shown });
       return;
     }
-    const asked = KANIKO_ASKED.exec(shown.text)?.groups;
+    const asked = KANIKO_ASKED.exec(message)?.groups;
     if (asked === undefined) return;
     const { name = "", host = "", other } = asked;
     if (other === undefined && isDockerHub(host)) {
