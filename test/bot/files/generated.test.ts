@@ -6,6 +6,7 @@ import { parseMirror } from "../../../bot/files/mirror.ts";
 import type { Splice } from "../../../bot/files/types.ts";
 import { type Plan, createPlan } from "../../../bot/plan/plan.ts";
 import { createMemoryFiles } from "../../../bot/plan/repository.ts";
+import { type Json, mirrored } from "./mirrored.ts";
 import { ciText, renderCi } from "./ci-arbitrary.ts";
 
 const mirror = parseMirror("https://mirror.example.dev")!;
@@ -22,28 +23,6 @@ function resolved(source: string): unknown[] {
   return (Array.isArray(documents) ? documents : []).map(
     (document) => document.toJS({ maxAliasCount: -1 }) as unknown,
   );
-}
-
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-
-/** What an editor would do to the data: every dind service gets the flag as its last argument. */
-function mirrored(data: Json, isServices = false): Json {
-  if (Array.isArray(data))
-    return data.map((item) => (isServices ? mirroredService(item) : mirrored(item)));
-  if (typeof data !== "object" || data === null) return data;
-  return Object.fromEntries(
-    Object.entries(data).map(([key, value]) => [key, mirrored(value, key === "services")]),
-  );
-}
-
-function mirroredService(service: Json): Json {
-  const map =
-    typeof service === "object" && service !== null && !Array.isArray(service) ? service : {};
-  const name =
-    typeof service === "string" ? service : JSON.stringify(map["name"] ?? "").slice(1, -1);
-  if (!/(?:^|\/)docker:[^/]*dind|\/dind:/.test(name)) return service;
-  const command = Array.isArray(map["command"]) ? map["command"] : [];
-  return { ...map, name, command: [...command, FLAG] };
 }
 
 /** The parts of a text that no splice replaces. */
@@ -75,7 +54,9 @@ describe("generated CI files", () => {
         const source = renderCi(ci);
         const plan = await planCi(source);
         const after = plan.files[0]?.after ?? source;
-        expect(resolved(after)).toEqual(resolved(source).map((item) => mirrored(item as Json)));
+        expect(resolved(after)).toEqual(
+          resolved(source).map((item) => mirrored(item as Json, FLAG)),
+        );
         expect(plan.left.map(({ code }) => code)).toEqual([]);
       }),
       { numRuns: 400, seed: 4 },

@@ -1,0 +1,38 @@
+/**
+ * The Worker's HTTP side: access, then the distribution API, then one renderer of errors.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import { RegistryError } from "./oci/error-code.ts";
+import { requireAccess } from "./middleware/access.ts";
+import { standardHeaders } from "./middleware/headers.ts";
+import { renderError } from "./middleware/render-error.ts";
+import type { RouteDeps } from "./routes/context.ts";
+import { serveDistribution } from "./routes/distribution.ts";
+
+/** What the app is made of; `routes` is called once per request. */
+export interface AppDeps<Bindings extends object> {
+  readonly config: { readonly open: boolean };
+  readonly routes: (env: Bindings, waitUntil: (work: Promise<unknown>) => void) => RouteDeps;
+}
+
+/** Builds the app. HEAD needs no route of its own: handlers look at the request's method. */
+export function createApp<Bindings extends object>(
+  deps: AppDeps<Bindings>,
+): Hono<{ Bindings: Bindings }> {
+  const app = new Hono<{ Bindings: Bindings }>();
+  app.onError(renderError);
+  app.notFound(() => {
+    throw new RegistryError("NAME_UNKNOWN", { message: "there is nothing here" });
+  });
+  app.use(standardHeaders());
+  app.use(requireAccess(deps.config));
+  app.get("/healthz", (context) => context.json({ status: "ok" }));
+  app.all("/v2/*", (context) => {
+    const waitUntil = (work: Promise<unknown>): void => context.executionCtx.waitUntil(work);
+    const { pathname } = new URL(context.req.url);
+    return serveDistribution(deps.routes(context.env, waitUntil), context.req.raw, pathname);
+  });
+  return app;
+}

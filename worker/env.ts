@@ -1,0 +1,93 @@
+import type { BlobFillObject } from "./objects/blob-fill.ts";
+import type { ManifestGateObject } from "./objects/manifest-gate.ts";
+import type { Credentials } from "./upstream/auth.ts";
+
+/** The Worker's bindings, as wrangler.toml names them. */
+export interface Env {
+  readonly STORE: R2Bucket;
+  readonly MANIFEST_GATE: DurableObjectNamespace<ManifestGateObject>;
+  readonly BLOB_FILL: DurableObjectNamespace<BlobFillObject>;
+  readonly UPSTREAM?: string;
+  readonly DOCKERHUB_USERNAME?: string;
+  readonly DOCKERHUB_TOKEN?: string;
+  readonly TAG_TTL_SECONDS?: string;
+  readonly ACCESS?: string;
+}
+
+/** The variables, read and checked. */
+export interface Config {
+  readonly upstream: URL;
+  readonly credentials: Credentials | null;
+  readonly tagTtlMs: number;
+  /** Whether anybody may pull; without it nobody may. */
+  readonly open: boolean;
+}
+
+/** Thrown where a variable is wrong. The message names it and never holds a secret's value. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError" as const;
+  readonly variable: string;
+
+  constructor(variable: string, problem: string) {
+    super(`${variable} ${problem}`);
+    this.variable = variable;
+  }
+}
+
+const DEFAULT_UPSTREAM = "https://registry-1.docker.io";
+/** A HEAD per tag and minute costs nothing at Docker Hub and keeps `latest` honest. */
+const DEFAULT_TAG_TTL_SECONDS = 60;
+const MAX_TAG_TTL_SECONDS = 30 * 24 * 3600;
+
+/**
+ * Reads the Worker's variables.
+ *
+ * @throws {@link ConfigError} that names the variable; nothing is silently replaced by a default
+ */
+export function parseConfig(env: Env): Config {
+  return {
+    upstream: readUpstream(env.UPSTREAM),
+    credentials: readCredentials(env),
+    tagTtlMs: readSeconds("TAG_TTL_SECONDS", env.TAG_TTL_SECONDS) * 1000,
+    open: readAccess(env.ACCESS),
+  };
+}
+
+function readUpstream(value = DEFAULT_UPSTREAM): URL {
+  const url = URL.parse(value);
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new ConfigError("UPSTREAM", "must be a URL that begins with https:// or http://");
+  // Not shown back: what stands before the @ may be a password.
+  if (url.username !== "" || url.password !== "")
+    throw new ConfigError(
+      "UPSTREAM",
+      "must not hold credentials; use DOCKERHUB_USERNAME and DOCKERHUB_TOKEN",
+    );
+  if (url.search !== "" || url.hash !== "")
+    throw new ConfigError("UPSTREAM", "must have neither query nor fragment");
+  return url;
+}
+
+function readCredentials(env: Env): Credentials | null {
+  const { DOCKERHUB_USERNAME: username = "", DOCKERHUB_TOKEN: password = "" } = env;
+  if (username === "" && password === "") return null;
+  if (username === "")
+    throw new ConfigError("DOCKERHUB_USERNAME", "is missing beside DOCKERHUB_TOKEN");
+  if (password === "")
+    throw new ConfigError("DOCKERHUB_TOKEN", "is missing beside DOCKERHUB_USERNAME");
+  if (username.includes(":")) throw new ConfigError("DOCKERHUB_USERNAME", "must not hold a colon");
+  return { username, password };
+}
+
+function readSeconds(variable: string, value: string | undefined): number {
+  if (value === undefined) return DEFAULT_TAG_TTL_SECONDS;
+  const seconds = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(seconds <= MAX_TAG_TTL_SECONDS))
+    throw new ConfigError(variable, `must be whole seconds from 0 to ${MAX_TAG_TTL_SECONDS}`);
+  return seconds;
+}
+
+function readAccess(value = ""): boolean {
+  if (value !== "" && value !== "open") throw new ConfigError("ACCESS", 'must be "open" or unset');
+  return value === "open";
+}

@@ -1,0 +1,82 @@
+import { createApp } from "./app.ts";
+import { ConfigError, type Env } from "./env.ts";
+import type { Digest } from "./oci/digest.ts";
+import { type Parts, createParts } from "./parts.ts";
+import type { ManifestGate } from "./proxy/manifest-gate.ts";
+import type { RouteDeps } from "./routes/context.ts";
+import type { RepositoryKey } from "./store/store.ts";
+
+export { BlobFillObject } from "./objects/blob-fill.ts";
+export { ManifestGateObject } from "./objects/manifest-gate.ts";
+
+let app: ReturnType<typeof createApp<Env>> | null = null;
+
+const worker: ExportedHandler<Env> = {
+  async fetch(request, env, ctx): Promise<Response> {
+    let parts: Parts;
+    try {
+      parts = createParts(env);
+    } catch (error) {
+      return renderConfigError(error);
+    }
+    app ??= createApp<Env>({
+      config: parts.config,
+      routes: (bindings, waitUntil) => createRouteDeps(parts, bindings, waitUntil),
+    });
+    return await app.fetch(request, env, ctx);
+  },
+};
+
+export default worker;
+
+/** A wrong variable stops the mirror: every answer names it, and none does anything else. */
+function renderConfigError(error: unknown): Response {
+  if (!(error instanceof ConfigError)) throw error;
+  const errors = [{ code: "UNSUPPORTED", message: `a variable is wrong: ${error.message}` }];
+  return Response.json({ errors }, { status: 500, headers: { "Cache-Control": "no-store" } });
+}
+
+function createRouteDeps(
+  parts: Parts,
+  env: Env,
+  waitUntil: (work: Promise<unknown>) => void,
+): RouteDeps {
+  const { store, memory, config, warn } = parts;
+  const upstream = parts.createUpstream();
+  return {
+    store,
+    upstream,
+    manifests: (key) => ({
+      store,
+      memory,
+      gate: gateOf(parts, env, key),
+      tagTtlMs: config.tagTtlMs,
+      now: Date.now,
+    }),
+    blobs: (digest: Digest) => ({
+      store,
+      upstream,
+      fill: env.BLOB_FILL.getByName(digest),
+      waitUntil,
+      warn,
+    }),
+    now: Date.now,
+  };
+}
+
+/** The repository's gate; where Durable Objects are away, this request asks for itself. */
+function gateOf(parts: Parts, env: Env, key: RepositoryKey): ManifestGate {
+  const shared = env.MANIFEST_GATE.getByName(`${key.upstream}/${key.repository}`);
+  const orElse = async <T>(ask: (gate: ManifestGate) => Promise<T>): Promise<T> => {
+    try {
+      return await ask(shared);
+    } catch (error) {
+      parts.warn("a gate could not be reached", error);
+      return await ask(parts.createGate());
+    }
+  };
+  return {
+    check: (asked, target, held) => orElse((gate) => gate.check(asked, target, held)),
+    pull: (asked, target) => orElse((gate) => gate.pull(asked, target)),
+  };
+}

@@ -1,0 +1,87 @@
+import { parseArgs } from "node:util";
+
+/** What `npm start` was asked for. */
+export interface LocalOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Folder that keeps everything between runs. */
+  readonly data: string;
+  /** The Worker's variables. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/** Thrown for wrong use; the message is meant for a terminal. */
+export class UsageError extends Error {
+  override readonly name = "UsageError" as const;
+}
+
+/** Shown by `--help`. */
+export const USAGE = `Usage: npm start [-- options]
+
+  --port N            port to listen on, 0 for any free one (default 8787)
+  --host ADDRESS      address to listen on (default 127.0.0.1)
+  --data FOLDER       where images and state are kept (default .tidepool)
+  --var NAME=VALUE    a variable of the Worker; may be repeated
+                      UPSTREAM, DOCKERHUB_USERNAME, DOCKERHUB_TOKEN, TAG_TTL_SECONDS, ACCESS
+  --help              this text
+
+Example: npm start -- --port 5000 --var TAG_TTL_SECONDS=300
+DOCKERHUB_USERNAME and DOCKERHUB_TOKEN are also taken from the environment.
+`;
+
+const VARIABLES: ReadonlySet<string> = new Set([
+  "UPSTREAM",
+  "DOCKERHUB_USERNAME",
+  "DOCKERHUB_TOKEN",
+  "TAG_TTL_SECONDS",
+  "ACCESS",
+]);
+
+/** Taken from the environment too: a secret in the arguments shows in every process list. */
+const SECRETS = ["DOCKERHUB_USERNAME", "DOCKERHUB_TOKEN"];
+
+/**
+ * Reads the arguments of `npm start`.
+ *
+ * @returns `null` where only help was asked for
+ * @throws {@link UsageError} that names what is wrong
+ */
+export function parseArguments(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): LocalOptions | null {
+  const { values } = parse(args);
+  if (values.help) return null;
+  // On one machine it listens to this machine alone, so it is open unless something else is said.
+  const variables: Record<string, string> = { ACCESS: "open" };
+  for (const name of SECRETS) {
+    const value = environment[name];
+    if (value !== undefined && value !== "") variables[name] = value;
+  }
+  for (const pair of values.var) {
+    const [, name = "", value = ""] = /^([^=]+)=(.*)$/s.exec(pair) ?? [];
+    if (!VARIABLES.has(name))
+      throw new UsageError(`--var ${name || pair}: known are ${[...VARIABLES].join(", ")}`);
+    variables[name] = value;
+  }
+  const port = /^\d{1,5}$/.test(values.port) ? Number(values.port) : Number.NaN;
+  if (!(port <= 65_535)) throw new UsageError("--port must be a number from 0 to 65535");
+  return { host: values.host, port, data: values.data, variables };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        port: { type: "string", default: "8787" },
+        host: { type: "string", default: "127.0.0.1" },
+        data: { type: "string", default: ".tidepool" },
+        var: { type: "string", multiple: true, default: [] },
+        help: { type: "boolean", default: false },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * `npm start`: the mirror on one machine.
+ *
+ * @module
+ */
+import { mkdirSync } from "node:fs";
+import { resolve } from "node:path";
+import { USAGE, UsageError, parseArguments } from "./arguments.ts";
+import { startMirror } from "./mirror.ts";
+import { isPortFree } from "./port.ts";
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`tidepool: ${error.message}\n\n${USAGE}`);
+  process.exitCode = 2;
+}
+
+async function main(): Promise<void> {
+  const options = parseArguments(process.argv.slice(2), process.env);
+  if (options === null) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  const { host, port } = options;
+  const data = resolve(options.data);
+  mkdirSync(data, { recursive: true });
+  if (port !== 0 && !(await isPortFree(host, port)))
+    throw new UsageError(`${host}:${port} is taken; choose another with --port`);
+
+  const mirror = await startMirror({ ...options, data });
+  // Miniflare's own handlers would end the process at once, in the middle of open answers.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.removeAllListeners(signal);
+    process.once(signal, () => {
+      void mirror.stop().then(() => process.exit(0));
+    });
+  }
+  const problem = await findProblem(mirror.url);
+  if (problem !== null) {
+    await mirror.stop();
+    throw new UsageError(problem);
+  }
+  const url = mirror.url.origin;
+  process.stdout.write(
+    [
+      `Tidepool mirrors Docker Hub at ${url}`,
+      "",
+      "  /etc/docker/daemon.json:",
+      `    { "registry-mirrors": ["${url}"] }`,
+      "",
+      `  data: ${data}`,
+      "  stop: Ctrl-C",
+      "",
+    ].join("\n"),
+  );
+}
+
+/** The Worker reads its variables at the first request: ask once, so that a wrong one stops it here. */
+async function findProblem(url: URL): Promise<string | null> {
+  const response = await fetch(new URL("/healthz", url));
+  if (response.ok) return null;
+  const body = (await response.json()) as { errors?: { message?: string }[] };
+  return body.errors?.[0]?.message ?? `the mirror answered ${response.status}`;
+}

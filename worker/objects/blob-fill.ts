@@ -1,0 +1,108 @@
+import { DurableObject } from "cloudflare:workers";
+import type { Env } from "../env.ts";
+import type { Digest } from "../oci/digest.ts";
+import { createParts } from "../parts.ts";
+import type { BlobFill, FillFailure, FillStart, Segment } from "../proxy/blob-fill.ts";
+import { Filler } from "../proxy/filler.ts";
+import type { RepositoryKey } from "../store/store.ts";
+import { type DurableFillLog, createFillLog } from "./fill-log.ts";
+
+/** While a fill by chunks runs it is looked after this often: an evicted one is taken up, client or no client. */
+const WATCH_MS = 30_000;
+/** Chunks outlive the fill, for clients that are still reading them; a failed fill's, for the next try. */
+const LINGER_MS = 15 * 60_000;
+
+/** One object per digest: fills the blob once, for all clients of all repositories. */
+export class BlobFillObject extends DurableObject<Env> implements BlobFill {
+  #filler: Filler | null = null;
+  #asked: RepositoryKey | null = null;
+
+  async open(key: RepositoryKey, digest: Digest): Promise<FillStart> {
+    const joined = this.#filler;
+    const asked = this.#asked;
+    if (joined === null) return await this.#start(key, digest).opened;
+    const start = await joined.opened;
+    const refused =
+      start.kind === "absent" || (start.kind === "failed" && start.failure.kind === "unauthorized");
+    // Another repository's "no" is not this one's.
+    const sameAsked = asked?.repository === key.repository && asked.upstream === key.upstream;
+    if (!refused || sameAsked) return start;
+    await joined.finished;
+    return await (this.#filler ?? this.#start(key, digest)).opened;
+  }
+
+  async segment(digest: Digest, offset: number): Promise<Segment> {
+    return (await this.#resume(digest)?.segment(offset)) ?? (await this.#outcome(digest));
+  }
+
+  async verified(digest: Digest): Promise<{ readonly kind: "verified" } | FillFailure> {
+    const filler = this.#resume(digest);
+    if (filler !== null) return await filler.verified();
+    const outcome = await this.#outcome(digest);
+    return outcome.kind === "stored" ? { kind: "verified" } : outcome;
+  }
+
+  /** Takes up a fill that was interrupted, or clears away what a finished one left. */
+  override async alarm(): Promise<void> {
+    if (this.#filler !== null) {
+      await this.ctx.storage.setAlarm(Date.now() + WATCH_MS);
+      return;
+    }
+    const log = this.#openLog(null);
+    const owner = log.readOwner();
+    const record = log.read();
+    if (owner !== null && record !== null) {
+      const { store } = createParts(this.env);
+      const over = owner.endedAt !== null || (await store.statBlob(owner.digest)) !== null;
+      if (!over) {
+        await this.#start(record.key, owner.digest).finished;
+        return;
+      }
+      await store.deleteChunks(owner.digest, record.chunks);
+    }
+    await this.ctx.storage.deleteAll();
+  }
+
+  /** The running fill, or the interrupted one that the log tells of; `null` where it is over and done. */
+  #resume(digest: Digest): Filler | null {
+    if (this.#filler !== null) return this.#filler;
+    const log = this.#openLog(digest);
+    const record = log.read();
+    return record === null || log.readOwner()?.endedAt !== null
+      ? null
+      : this.#start(record.key, digest);
+  }
+
+  /** How a fill ended that this object no longer knows of: the blob is there, or it was found wrong. */
+  async #outcome(digest: Digest): Promise<{ readonly kind: "stored" } | FillFailure> {
+    const { store } = createParts(this.env);
+    return (await store.statBlob(digest)) === null ? { kind: "store-failed" } : { kind: "stored" };
+  }
+
+  #openLog(digest: Digest | null): DurableFillLog {
+    return createFillLog(this.ctx.storage.sql, digest);
+  }
+
+  #start(key: RepositoryKey, digest: Digest): Filler {
+    const { store, createUpstream, warn } = createParts(this.env);
+    const log = this.#openLog(digest);
+    const begin = (owner: RepositoryKey, size: number): void => {
+      log.begin(owner, size);
+      void this.ctx.storage.setAlarm(Date.now() + WATCH_MS);
+    };
+    const options = { digest, key, store, upstream: createUpstream(), warn };
+    const filler = new Filler({ ...options, log: { ...log, begin } });
+    this.#filler = filler;
+    this.#asked = key;
+    this.ctx.waitUntil(filler.finished.then((end) => this.#ended(log, end)));
+    return filler;
+  }
+
+  async #ended(log: DurableFillLog, end: FillStart): Promise<void> {
+    this.#filler = null;
+    if (log.read() === null) return;
+    // A failed fill is not over: its chunks wait for the next one who asks.
+    if (end.kind === "stored") log.end(Date.now());
+    await this.ctx.storage.setAlarm(Date.now() + LINGER_MS);
+  }
+}

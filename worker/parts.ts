@@ -1,0 +1,68 @@
+import { type Config, type Env, parseConfig } from "./env.ts";
+import { DirectGate } from "./proxy/manifest-gate.ts";
+import { type ManifestMemory, createManifestMemory } from "./proxy/manifest.ts";
+import { createR2Store } from "./store/r2.ts";
+import type { Store } from "./store/store.ts";
+import { createTokenCache } from "./upstream/auth.ts";
+import { createUpstreamClient } from "./upstream/client.ts";
+import type { Upstream } from "./upstream/upstream.ts";
+import { VERSION } from "./version.ts";
+
+/** What requests and Durable Objects of one isolate are made of. */
+export interface Parts {
+  readonly config: Config;
+  readonly store: Store;
+  readonly memory: ManifestMemory;
+  /** A client for one request or one Durable Object; tokens are shared, requests under way are not. */
+  readonly createUpstream: () => Upstream;
+  readonly createGate: () => DirectGate;
+  readonly warn: (message: string, error: unknown) => void;
+}
+
+/** The name under which Docker Hub's repositories are stored, whatever address `UPSTREAM` has. */
+const UPSTREAM_NAME = "docker.io";
+
+const made = new WeakMap<Env, Parts>();
+
+/**
+ * Makes the parts of an isolate, once per `env`.
+ *
+ * @throws {@link ConfigError} where a variable is wrong
+ */
+export function createParts(env: Env): Parts {
+  const known = made.get(env);
+  if (known !== undefined) return known;
+  const config = parseConfig(env);
+  const store = createR2Store(env.STORE);
+  const cache = createTokenCache();
+  const now = Date.now;
+  const createUpstream = (): Upstream =>
+    createUpstreamClient({
+      name: UPSTREAM_NAME,
+      url: config.upstream,
+      credentials: config.credentials,
+      userAgent: `tidepool/${VERSION}`,
+      cache,
+      // Workers' fetch must be called as a global's method.
+      fetch: (input, init) => fetch(input, init),
+      now,
+    });
+  const { tagTtlMs } = config;
+  const parts: Parts = {
+    config,
+    store,
+    memory: createManifestMemory(),
+    createUpstream,
+    createGate: () => new DirectGate({ store, upstream: createUpstream(), tagTtlMs, now, warn }),
+    warn,
+  };
+  made.set(env, parts);
+  return parts;
+}
+
+/** One JSON object per event: a static message, and the error's name and text as fields. */
+function warn(message: string, error: unknown): void {
+  const { name, message: reason } = error instanceof Error ? error : new Error(String(error));
+  // oxlint-disable-next-line no-console -- a Worker's log is its console
+  console.warn(JSON.stringify({ level: "warn", message, error: name, reason }));
+}

@@ -1,0 +1,240 @@
+import { type Digest, digestAlgorithm, formatDigest } from "../oci/digest.ts";
+import { readManifest } from "../oci/manifest.ts";
+import { MEDIA_TYPE } from "../oci/media-type.ts";
+import type { Tag, TagOrDigest } from "../oci/tag.ts";
+import { StoreError } from "../store/errors.ts";
+import type { RepositoryKey, Store, StoredManifest, StoredTag } from "../store/store.ts";
+import { UpstreamError, type UpstreamFailure, failureOf } from "../upstream/errors.ts";
+import type { Quota } from "../upstream/quota.ts";
+import type { ManifestBody, ManifestHead, Upstream } from "../upstream/upstream.ts";
+import { ByteLru } from "./byte-lru.ts";
+import { InFlight } from "./in-flight.ts";
+
+/** The upstream's word on a manifest, as plain data that can cross from a Durable Object. */
+export type GateAnswer<T> =
+  | {
+      readonly kind: "found";
+      readonly value: T;
+      readonly quota: Quota | null;
+      readonly asked: boolean;
+    }
+  /** The upstream said 404. */
+  | { readonly kind: "absent" }
+  | { readonly kind: "failed"; readonly failure: UpstreamFailure };
+
+/** What is known of a manifest without its bytes. */
+export type ManifestStat = Pick<StoredTag, "digest" | "mediaType" | "size" | "checkedAt">;
+
+/**
+ * Where everyone who needs the upstream's word on one repository's manifests waits for the same request.
+ *
+ * Implemented by {@link DirectGate}, and by a Durable Object that holds one per repository.
+ */
+export interface ManifestGate {
+  /**
+   * Asks by HEAD what a tag or digest is, and remembers a tag. No counted pull, but at an upstream that names no
+   * digest on HEAD.
+   *
+   * @param held - whether the caller has something to serve if the upstream is away: it is not kept waiting then
+   */
+  check(key: RepositoryKey, target: TagOrDigest, held: boolean): Promise<GateAnswer<ManifestStat>>;
+  /** Gets a manifest by one counted pull, verifies and stores it. */
+  pull(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<StoredManifest>>;
+}
+
+/** What {@link DirectGate} works with. */
+export interface GateOptions {
+  readonly store: Store;
+  readonly upstream: Upstream;
+  readonly tagTtlMs: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** For what must not fail an answer: a store that would not take a manifest. */
+  readonly warn: (message: string, error: unknown) => void;
+}
+
+/** How long a check may keep a client waiting whom a stored tag could serve. */
+const CHECK_DEADLINE_MS = 2_000;
+/** Docker's own clients give up after 15 to 30 s. */
+const PULL_DEADLINE_MS = 12_000;
+/** After a failed check, stored tags are served without asking again for the TTL, within these bounds. */
+const SHORTEST_BACK_OFF_MS = 3_000;
+const LONGEST_BACK_OFF_MS = 15_000;
+/** A renewed `checkedAt` is written to the store only when the stored one is older than this: a hit costs no write. */
+const PERSIST_AFTER_MS = 10 * 60_000;
+
+/** Tags remembered as fresh, counted one each. */
+const MAX_FRESH = 10_000;
+
+/** Asks the upstream, once for any number of callers of this object. */
+export class DirectGate implements ManifestGate {
+  readonly #options: GateOptions;
+  readonly #inFlight = new InFlight();
+  /** Tags confirmed within the TTL, by repository and tag. */
+  readonly #fresh = new ByteLru<string, ManifestStat>(MAX_FRESH);
+  readonly #backOff = new Map<
+    string,
+    { readonly until: number; readonly failure: UpstreamFailure }
+  >();
+  readonly #listed = new Set<string>();
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+  }
+
+  check(key: RepositoryKey, target: TagOrDigest, held: boolean): Promise<GateAnswer<ManifestStat>> {
+    const id = identify(key, target);
+    const { now, tagTtlMs } = this.#options;
+    const fresh = this.#fresh.get(id);
+    if (fresh !== undefined && now() - fresh.checkedAt < tagTtlMs)
+      return Promise.resolve({ kind: "found", value: fresh, quota: null, asked: false });
+    const backOff = this.#backOff.get(key.upstream);
+    if (backOff !== undefined && now() < backOff.until && held)
+      return Promise.resolve({ kind: "failed", failure: backOff.failure });
+    return this.#inFlight.run(`check ${id}`, () => this.#check(key, target));
+  }
+
+  pull(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<StoredManifest>> {
+    return this.#inFlight.run(`pull ${identify(key, target)}`, () => this.#pull(key, target));
+  }
+
+  async #check(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<ManifestStat>> {
+    const { upstream, now } = this.#options;
+    const checkedAt = now();
+    const signal = AbortSignal.timeout(CHECK_DEADLINE_MS);
+    try {
+      const head = await upstream.headManifest(key.repository, target, signal);
+      this.#backOff.delete(key.upstream);
+      if (head === null) return await this.#forget(key, target);
+      const stat = readStat(head, target, checkedAt);
+      // An upstream that names no digest on HEAD can only be asked by GET.
+      if (stat === null) return await this.#checkByPull(key, target);
+      if (target.kind === "tag") await this.#remember(key, target.tag, { stat, bytes: null });
+      return { kind: "found", value: stat, quota: head.quota, asked: true };
+    } catch (error) {
+      const failure = failureOf(error);
+      if (failure.kind === "unauthorized") await this.#forget(key, target);
+      else this.#startBackOff(key, failure);
+      return { kind: "failed", failure };
+    }
+  }
+
+  async #checkByPull(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<ManifestStat>> {
+    const answer = await this.pull(key, target);
+    if (answer.kind !== "found") return answer;
+    const { digest, mediaType, bytes } = answer.value;
+    const value = { digest, mediaType, size: bytes.byteLength, checkedAt: this.#options.now() };
+    return { ...answer, value };
+  }
+
+  async #pull(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<StoredManifest>> {
+    const { upstream, now } = this.#options;
+    const checkedAt = now();
+    const signal = AbortSignal.timeout(PULL_DEADLINE_MS);
+    try {
+      const body = await upstream.getManifest(key.repository, target, signal);
+      if (body === null) return await this.#forget(key, target);
+      const manifest = await verify(upstream.name, target, body);
+      this.#backOff.delete(key.upstream);
+      await this.#keep(key, manifest);
+      const { digest, mediaType, bytes } = manifest;
+      const stat = { digest, mediaType, size: bytes.byteLength, checkedAt };
+      if (target.kind === "tag") await this.#remember(key, target.tag, { stat, bytes });
+      return { kind: "found", value: manifest, quota: body.quota, asked: true };
+    } catch (error) {
+      const failure = failureOf(error);
+      if (failure.kind === "unauthorized") await this.#forget(key, target);
+      return { kind: "failed", failure };
+    }
+  }
+
+  /** The upstream has withdrawn a tag, by 404 or by hiding the repository: it must not be served any more. */
+  async #forget(key: RepositoryKey, target: TagOrDigest): Promise<{ readonly kind: "absent" }> {
+    this.#fresh.delete(identify(key, target));
+    if (target.kind === "tag")
+      await this.#attempt("forget a tag", () => this.#options.store.deleteTag(key, target.tag));
+    return { kind: "absent" };
+  }
+
+  async #remember(
+    key: RepositoryKey,
+    tag: Tag,
+    known: { readonly stat: ManifestStat; readonly bytes: Uint8Array | null },
+  ): Promise<void> {
+    const { store } = this.#options;
+    const { stat, bytes } = known;
+    this.#fresh.set(identify(key, { kind: "tag", tag }), stat, 1);
+    await this.#attempt("remember a tag", async () => {
+      const stored = await store.getTag(key, tag);
+      const same = stored?.digest === stat.digest;
+      const held =
+        bytes ?? (same ? stored.bytes : null) ?? (await this.#heldBytes(key, stat.digest));
+      const complete = same && (stored.bytes !== null || held === null);
+      if (complete && stat.checkedAt - stored.checkedAt < PERSIST_AFTER_MS) return;
+      await store.putTag(key, tag, { ...stat, bytes: held });
+    });
+  }
+
+  async #heldBytes(key: RepositoryKey, digest: Digest): Promise<Uint8Array | null> {
+    return (await this.#options.store.getManifest(key, digest))?.bytes ?? null;
+  }
+
+  async #keep(key: RepositoryKey, manifest: StoredManifest): Promise<void> {
+    const { store } = this.#options;
+    await this.#attempt("store a manifest", () => store.putManifest(key, manifest));
+    const name = `${key.upstream}/${key.repository}`;
+    if (this.#listed.has(name)) return;
+    await this.#attempt("list a repository", () => store.addRepository(key));
+    this.#listed.add(name);
+  }
+
+  /** The mirror is never worse than no mirror: what the store refuses is served all the same. */
+  async #attempt(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.#options.warn(`could not ${what}`, error);
+    }
+  }
+
+  #startBackOff(key: RepositoryKey, failure: UpstreamFailure): void {
+    const { now, tagTtlMs } = this.#options;
+    const until = now() + Math.min(LONGEST_BACK_OFF_MS, Math.max(SHORTEST_BACK_OFF_MS, tagTtlMs));
+    this.#backOff.set(key.upstream, { until, failure });
+  }
+}
+
+function identify(key: RepositoryKey, target: TagOrDigest): string {
+  const last = target.kind === "tag" ? `:${target.tag}` : `@${target.digest}`;
+  return `${key.upstream}/${key.repository}${last}`;
+}
+
+function readStat(head: ManifestHead, target: TagOrDigest, checkedAt: number): ManifestStat | null {
+  const { digest, mediaType, size } = head;
+  if (digest === null || mediaType === null || size === null) return null;
+  if (target.kind === "digest" && target.digest !== digest) return null;
+  return { digest, mediaType, size, checkedAt };
+}
+
+/** Computes the digest of what came and refuses it where another was asked for or promised. */
+async function verify(
+  upstream: string,
+  target: TagOrDigest,
+  body: ManifestBody,
+): Promise<StoredManifest> {
+  const expected = target.kind === "digest" ? target.digest : body.digest;
+  const algorithm = expected === null ? "sha256" : digestAlgorithm(expected);
+  const hash = await crypto.subtle.digest(
+    algorithm === "sha256" ? "SHA-256" : "SHA-512",
+    body.bytes,
+  );
+  const digest = formatDigest(algorithm, hash);
+  const content = readManifest(new TextDecoder().decode(body.bytes), body.mediaType);
+  if (content === null || (expected !== null && expected !== digest)) {
+    const message =
+      content === null ? "a manifest that is no JSON" : "a manifest of another digest";
+    throw new UpstreamError({ kind: "bad-response", upstream, message });
+  }
+  return { digest, mediaType: content.mediaType || MEDIA_TYPE.ociManifest, bytes: body.bytes };
+}

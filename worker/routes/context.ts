@@ -1,0 +1,22 @@
+import type { BlobDeps } from "../proxy/blob.ts";
+import type { ManifestDeps } from "../proxy/manifest.ts";
+import type { RepositoryName } from "../oci/repository.ts";
+import { canonicalDockerHubName } from "../oci/repository.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryKey, Store } from "../store/store.ts";
+import type { Upstream } from "../upstream/upstream.ts";
+
+/** What the routes need, made by the entry for each request. */
+export interface RouteDeps {
+  readonly store: Store;
+  readonly upstream: Upstream;
+  readonly manifests: (key: RepositoryKey) => ManifestDeps;
+  readonly blobs: (digest: Digest) => BlobDeps;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Names the repository in the store and upstream: `alpine` is `library/alpine` at Docker Hub. */
+export function repositoryKey(deps: RouteDeps, name: RepositoryName): RepositoryKey {
+  return { upstream: deps.upstream.name, repository: canonicalDockerHubName(name) };
+}

@@ -1,0 +1,53 @@
+import type { RepositoryName } from "../oci/repository.ts";
+import type { TagOrDigest } from "../oci/tag.ts";
+import { type ServedManifest, serveManifest } from "../proxy/manifest.ts";
+import { type RouteDeps, repositoryKey } from "./context.ts";
+import { entityTag, isNotModified } from "./conditional.ts";
+
+/**
+ * `GET` and `HEAD /v2/<name>/manifests/<tag-or-digest>`.
+ *
+ * The client's `Accept` is not looked at: the cache is shared, bytes are never converted, and a client that knows no
+ * index would not get far at Docker Hub either.
+ *
+ * @see OCI distribution spec v1.1.1, "Pulling manifests" (end-3)
+ */
+export async function getManifest(
+  deps: RouteDeps,
+  request: Request,
+  path: { readonly name: RepositoryName; readonly target: TagOrDigest },
+): Promise<Response> {
+  const { name, target } = path;
+  const key = repositoryKey(deps, name);
+  const headOnly = request.method === "HEAD";
+  const served = await serveManifest(deps.manifests(key), { key, target, headOnly });
+  const headers = describe(served, target, deps.now());
+  if (isNotModified(request, served.digest)) return new Response(null, { status: 304, headers });
+  headers.set("Content-Length", String(served.size));
+  return new Response(served.bytes, { headers });
+}
+
+function describe(served: ServedManifest, target: TagOrDigest, now: number): Headers {
+  const headers = new Headers({
+    "Content-Type": served.mediaType,
+    "Docker-Content-Digest": served.digest,
+    ETag: entityTag(served.digest),
+    "Cache-Control":
+      target.kind === "digest"
+        ? "private, max-age=31536000, immutable, no-transform"
+        : "no-cache, no-transform",
+    "X-Cache": served.outcome.toUpperCase(),
+  });
+  if (served.stale !== null) {
+    const { failure, checkedAt } = served.stale;
+    const ageSeconds = Math.max(0, Math.round((now - checkedAt) / 1000));
+    headers.set("Age", String(ageSeconds));
+    headers.set("Warning", formatStaleWarning(failure.upstream, failure.kind, ageSeconds));
+  }
+  return headers;
+}
+
+/** @see OCI distribution spec, "Warnings": `299 - "…"`, at most 4096 bytes, no date. */
+function formatStaleWarning(upstream: string, kind: string, ageSeconds: number): string {
+  return `299 - "stale: ${upstream} is ${kind}, this tag was last confirmed ${ageSeconds} s ago"`;
+}

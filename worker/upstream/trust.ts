@@ -1,0 +1,43 @@
+import ipaddr from "ipaddr.js";
+import { getDomain } from "tldts";
+
+/**
+ * Whether a host that the upstream named may be given the operator's credentials: the upstream's own host name, or
+ * one under the same registrable domain (`auth.docker.io` for `registry-1.docker.io`). The port does not matter.
+ *
+ * Private suffixes count: two tenants of one cloud share no registrable domain.
+ *
+ * @see distribution `f215e513d`: credentials must not follow a realm out of the upstream's trust boundary
+ */
+export function isTrustedRealm(realm: URL, upstream: URL): boolean {
+  if (!isAllowedScheme(realm, upstream) || hasUserinfo(realm)) return false;
+  if (realm.hostname === upstream.hostname) return true;
+  const domain = getDomain(upstream.hostname, { allowPrivateDomains: true });
+  return domain !== null && domain === getDomain(realm.hostname, { allowPrivateDomains: true });
+}
+
+/**
+ * Whether a redirect may be followed, without credentials: any public host by https. A private or loopback address is
+ * only followed where the upstream itself is at one, as in a test or a company's own network.
+ */
+export function isAllowedRedirect(target: URL, upstream: URL): boolean {
+  if (!isAllowedScheme(target, upstream) || hasUserinfo(target)) return false;
+  return !isPrivateHost(target.hostname) || isPrivateHost(upstream.hostname);
+}
+
+function isAllowedScheme(target: URL, upstream: URL): boolean {
+  return (
+    target.protocol === "https:" || (target.protocol === "http:" && upstream.protocol === "http:")
+  );
+}
+
+function hasUserinfo(url: URL): boolean {
+  return url.username !== "" || url.password !== "";
+}
+
+/** Host names that stand for this machine or its own network. `URL` has already written addresses in one form. */
+function isPrivateHost(hostname: string): boolean {
+  const host = hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
+  if (ipaddr.isValid(host)) return ipaddr.process(host).range() !== "unicast";
+  return host === "localhost" || /\.(?:localhost|local|internal|home\.arpa)$/.test(host);
+}
