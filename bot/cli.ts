@@ -26,6 +26,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "open one small merge request per project, and keep it true",
     load: async () => (await import("./commands/onboard.ts")).onboard,
   },
+  lint: {
+    summary: "name the mirror mistakes that nobody sees",
+    load: async () => (await import("./commands/lint.ts")).lint,
+  },
 };
 
 const HELP_HEAD = `tidepool moves a team's GitLab pipelines onto a Docker Hub mirror, and proves that it works

@@ -1,7 +1,8 @@
 import type { AST } from "toml-eslint-parser";
 
-import { lintBuildkitd } from "./buildkitd-lint.ts";
-import { isSameMirror } from "./mirror.ts";
+import { lintMirrorHost } from "./dind-lint.ts";
+import { type Finding, finding } from "./finding.ts";
+import { type Mirror, isSameMirror } from "./mirror.ts";
 import { endOfLine, lineBreakAt, startOfLine, textBefore } from "./source-text.ts";
 import { isTemplatePath } from "./template.ts";
 import {
@@ -11,6 +12,7 @@ import {
   isTomlProblem,
   readToml,
   tomlData,
+  tomlText,
   tomlTexts,
 } from "./toml-file.ts";
 import type { Edit, EditOptions, FileKind, FilePlan, Left, SourceFile, Splice } from "./types.ts";
@@ -21,7 +23,7 @@ export const buildkitd: FileKind = {
   layer: "ci",
   matches: (path) => /(?:^|\/)[^/]*buildkit[^/]*\.toml(?:\.[a-z0-9]+)?$/i.test(path),
   plan,
-  lint: lintBuildkitd,
+  lint,
   data: tomlData,
 };
 
@@ -65,7 +67,7 @@ function snippet({ mirror }: EditOptions): string {
 }
 
 /** The table of a registry's settings. */
-export function findRegistry({ tables }: TomlFile, host: string): TomlTable | null {
+function findRegistry({ tables }: TomlFile, host: string): TomlTable | null {
   return (
     tables.find(({ path }) => path.length === 2 && path[0] === "registry" && path[1] === host) ??
     null
@@ -188,4 +190,24 @@ function withHttp(file: TomlFile, planned: Edit, { mirror }: EditOptions): Edit 
     ...planned,
     note: `a mirror without TLS also wants [registry."${mirror.host}"] with http = true`,
   };
+}
+
+function lint({ source }: SourceFile, mirror: Mirror | null): readonly Finding[] {
+  const file = readToml(source);
+  if (isTomlProblem(file)) return [];
+  const table = findRegistry(file, "docker.io");
+  const key = table === null ? null : findTomlPair(table, "mirrors");
+  const elements = key?.value.type === "TOMLArray" ? key.value.elements : [];
+  const found = elements.flatMap((element) => {
+    const item = lintMirrorHost(tomlText(element) ?? "", file.lineAt(element.range[0]), "BuildKit");
+    return item === null ? [] : [item];
+  });
+  if (
+    mirror !== null &&
+    !elements.some((element) => isSameMirror(tomlText(element) ?? "", mirror))
+  ) {
+    const line = file.lineAt((key ?? table?.node)?.range[0] ?? 0);
+    found.push(finding("not-mirrored", line, `BuildKit does not use the mirror ${mirror.host}.`));
+  }
+  return found;
 }

@@ -3,6 +3,7 @@ import { isMap } from "yaml";
 import {
   findHolders,
   findRoots,
+  findServices,
   isReference,
   readImage,
   readScript,
@@ -11,6 +12,7 @@ import {
 } from "./ci-file.ts";
 import { type CiInclude, readIncludes } from "./ci-includes.ts";
 import type { Variables } from "./dind.ts";
+import { findMirrorFlags } from "./dockerd-command.ts";
 import {
   type YamlFile,
   findPair,
@@ -39,6 +41,8 @@ export interface CiSurvey {
   /** Targets of `!reference` inside services lists. */
   readonly references: readonly (readonly string[])[];
   readonly includes: readonly CiInclude[];
+  /** Whether a service is given a mirror by flag. */
+  readonly setsMirrorFlag: boolean;
 }
 
 /** What the CI files of a repository say together: GitLab merges them before it looks at a job. */
@@ -52,11 +56,19 @@ export interface CiFacts {
   /** By name; `default` is one, and the top level is the one named by the empty string. */
   readonly jobs: ReadonlyMap<string, CiJob>;
   readonly references: readonly (readonly string[])[];
+  /** Whether a service of any file is given a mirror by flag. */
+  readonly setsMirrorFlag: boolean;
   /** GitLab's expanded configuration, where the caller has it. */
   readonly mergedYaml: string | null;
 }
 
-const NOTHING: CiSurvey = { variables: new Map(), jobs: [], references: [], includes: [] };
+const NOTHING: CiSurvey = {
+  variables: new Map(),
+  jobs: [],
+  references: [],
+  includes: [],
+  setsMirrorFlag: false,
+};
 
 /** Reads what one CI file says to the others; nothing where it does not parse. */
 export function surveyCi(source: string): CiSurvey {
@@ -73,7 +85,14 @@ export function surveyCi(source: string): CiSurvey {
     jobs: readJobs(file),
     references: readReferences(file),
     includes: readIncludes(file),
+    setsMirrorFlag: findServices(file, []).some(({ node }) => hasMirrorFlag(file, node)),
   };
+}
+
+function hasMirrorFlag(file: YamlFile, node: unknown): boolean {
+  const map = resolve(file, node);
+  const command = isMap(map) ? textList(file, findPair(file, map, "command")?.pair.value) : null;
+  return findMirrorFlags(command ?? []).length > 0;
 }
 
 function readInputs(file: YamlFile, root: Parameters<typeof findPair>[1]): [string, string][] {
@@ -144,6 +163,7 @@ export function mergeSurveys(
     variables,
     jobs,
     references: [...surveys.values()].flatMap((survey) => survey.references),
+    setsMirrorFlag: [...surveys.values()].some((survey) => survey.setsMirrorFlag),
   };
 }
 

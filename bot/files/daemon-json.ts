@@ -1,6 +1,6 @@
 import type { Node } from "jsonc-parser";
 
-import { DAEMON_KEYS } from "./daemon-keys.ts";
+import { isDockers, mayBeDockers } from "./daemon-keys.ts";
 import { lintDaemon } from "./daemon-lint.ts";
 import {
   type JsonFile,
@@ -52,24 +52,6 @@ function plan({ path, source }: SourceFile, options: EditOptions): FilePlan {
 }
 
 const NOTHING: FilePlan = { edits: [], left: [] };
-
-/** An object with none of dockerd's keys is some other program's; an empty one is Docker's by its name alone. */
-export function isDockers(path: string, { root }: JsonFile): boolean {
-  const keys = (root.children ?? []).map(({ children }) => String(children?.[0]?.value));
-  if (keys.length === 0) return /(?:^|[/._-])daemon\.json$/i.test(path);
-  return keys.some((key) => DAEMON_KEYS.has(key));
-}
-
-/** The same question for a text that does not parse. */
-export function mayBeDockers(path: string, source: string): boolean {
-  const words = source.match(/[a-z][a-z0-9-]+/g) ?? [];
-  return (
-    /\.(?:j2|jinja2?|tpl|tmpl|erb)$/.test(path) ||
-    /(?:^|\/)daemon\.json$/.test(path) ||
-    words.some((word) => word.includes("-") && DAEMON_KEYS.has(word)) ||
-    /docker/i.test(source)
-  );
-}
 
 function explain(problem: JsonProblem, { mirror }: EditOptions): Left {
   const isTemplate = problem.kind === "template";

@@ -1,9 +1,11 @@
+import type { JsonFile } from "./json-file.ts";
+
 /**
  * Keys that dockerd reads from its configuration file: `daemon.json` is a name that other programs use too.
  *
  * @see Docker's documentation, "dockerd", section "Daemon configuration file"
  */
-export const DAEMON_KEYS: ReadonlySet<string> = new Set(
+const DAEMON_KEYS: ReadonlySet<string> = new Set(
   `
   allow-direct-routing allow-nondistributable-artifacts api-cors-header authorization-plugins bip bip6 bridge
   bridge-accept-fwmark builder cdi-spec-dirs cgroup-parent cluster-advertise cluster-store cluster-store-opts
@@ -22,3 +24,21 @@ export const DAEMON_KEYS: ReadonlySet<string> = new Set(
     .trim()
     .split(/\s+/),
 );
+
+/** An object with none of dockerd's keys is some other program's; an empty one is Docker's by its name alone. */
+export function isDockers(path: string, { root }: JsonFile): boolean {
+  const keys = (root.children ?? []).map(({ children }) => String(children?.[0]?.value));
+  if (keys.length === 0) return /(?:^|[/._-])daemon\.json$/i.test(path);
+  return keys.some((key) => DAEMON_KEYS.has(key));
+}
+
+/** The same question for a text that does not parse. */
+export function mayBeDockers(path: string, source: string): boolean {
+  const words = source.match(/[a-z][a-z0-9-]+/g) ?? [];
+  return (
+    /\.(?:j2|jinja2?|tpl|tmpl|erb)$/.test(path) ||
+    /(?:^|\/)daemon\.json$/.test(path) ||
+    words.some((word) => word.includes("-") && DAEMON_KEYS.has(word)) ||
+    /docker/i.test(source)
+  );
+}

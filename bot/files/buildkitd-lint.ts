@@ -1,8 +1,0 @@
-import type { Finding } from "./finding.ts";
-import type { Mirror } from "./mirror.ts";
-import type { SourceFile } from "./types.ts";
-
-/** Names the mistakes of a buildkitd.toml. */
-export function lintBuildkitd(_file: SourceFile, _mirror: Mirror | null): readonly Finding[] {
-  return [];
-}
