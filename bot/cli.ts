@@ -34,6 +34,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "say for each image of a pipeline whether it came from the mirror",
     load: async () => (await import("./commands/verify.ts")).verify,
   },
+  report: {
+    summary: "write what the mirror did into one issue, and keep it up to date",
+    load: async () => (await import("./commands/report.ts")).report,
+  },
 };
 
 const HELP_HEAD = `tidepool moves a team's GitLab pipelines onto a Docker Hub mirror, and proves that it works

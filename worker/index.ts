@@ -1,5 +1,5 @@
 import { createApp } from "./app.ts";
-import type { Env } from "./env.ts";
+import { ConfigError, type Env } from "./env.ts";
 import type { Digest } from "./oci/digest.ts";
 import { type Parts, createParts } from "./parts.ts";
 import type { ManifestGate } from "./proxy/manifest-gate.ts";
@@ -13,7 +13,12 @@ let app: ReturnType<typeof createApp<Env>> | null = null;
 
 const worker: ExportedHandler<Env> = {
   async fetch(request, env, ctx): Promise<Response> {
-    const parts = createParts(env);
+    let parts: Parts;
+    try {
+      parts = createParts(env);
+    } catch (error) {
+      return renderConfigError(error);
+    }
     app ??= createApp<Env>({
       config: parts.config,
       routes: (bindings, waitUntil) => createRouteDeps(parts, bindings, waitUntil),
@@ -23,6 +28,13 @@ const worker: ExportedHandler<Env> = {
 };
 
 export default worker;
+
+/** A wrong variable stops the mirror: every answer names it, and none does anything else. */
+function renderConfigError(error: unknown): Response {
+  if (!(error instanceof ConfigError)) throw error;
+  const errors = [{ code: "UNSUPPORTED", message: `a variable is wrong: ${error.message}` }];
+  return Response.json({ errors }, { status: 500, headers: { "Cache-Control": "no-store" } });
+}
 
 function createRouteDeps(
   parts: Parts,

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { requireGitLab, requireMirror } from "../config.ts";
-import { BotError, ConfigError, UsageError } from "../errors.ts";
+import { BotError, UsageError } from "../errors.ts";
 import { type Api, createApi } from "../gitlab/api.ts";
 import { isGitLabError } from "../gitlab/errors.ts";
 import type { Clock } from "../gitlab/clock.ts";
@@ -9,9 +9,8 @@ import { findMergeRequest } from "../gitlab/merge-requests.ts";
 import { type Pipeline, readPipeline } from "../gitlab/pipelines.ts";
 import { findProject } from "../gitlab/projects.ts";
 import type { MergeRequest, Project } from "../gitlab/schema.ts";
-import { type Identity, checkToken } from "../gitlab/token.ts";
 import { MirrorClient } from "../mirror/client.ts";
-import { provePipeline } from "../proof/prove.ts";
+import { acceptToken, provePipeline } from "../proof/prove.ts";
 import { STATUS_NAME, publish, publishStatus } from "../proof/publish.ts";
 import { renderJunit } from "../render/junit.ts";
 import { renderVerifyComment } from "../render/verify-comment.ts";
@@ -103,7 +102,7 @@ async function run(
   const client = new MirrorClient(mirror, env["TIDEPOOL_TOKEN"] || null);
   const api = createApi(requireGitLab(env), ports);
   const isDry = isFlagSet(args, "dry-run");
-  const identity = await identify(api, isDry ? "read" : "write");
+  const identity = await acceptToken(api, isDry ? "read" : "write");
   for (const warning of identity.warnings) stderr.write(`warning: ${warning}\n`);
 
   const target = await findTarget(api, asked);
@@ -158,16 +157,6 @@ function readTarget(args: CommandArguments): Asked {
   if (!/^[1-9]\d{0,14}$/.test(given))
     throw new UsageError(`--${kind} takes a number, not "${given}"`);
   return { project, kind, id: Number(given) };
-}
-
-/** A token that GitLab no longer takes is no wrong setting in a schedule that ran for a year: exit 1, not 2. */
-async function identify(api: Api, need: "read" | "write"): Promise<Identity> {
-  try {
-    return await checkToken(api, need);
-  } catch (error) {
-    if (error instanceof ConfigError) throw new BotError(error.message, { cause: error });
-    throw error;
-  }
 }
 
 async function findTarget(api: Api, { project: path, kind, id }: Asked): Promise<Target> {

@@ -91,6 +91,9 @@ function planOverrides(
     // GitLab's lint wrote job names as `:job` until version 16.
     const job = (name ?? ".").replace(/^:/, "");
     if (job.startsWith(".") || job === "default" || isOurs(facts, job)) continue;
+    const own = findHolders(file).findLast((holder) => holder.name === job);
+    // Overridden here already, be it by an edit that the facts do not know of yet.
+    if (own !== undefined && findPair(file, own.map, "services") !== null) continue;
     const outcome = readForeign(merged, map, { facts, mirror: options.mirror });
     if (outcome === null) continue;
     if (!Array.isArray(outcome)) {
@@ -98,7 +101,6 @@ function planOverrides(
       continue;
     }
     const foreign = { name: job, services: outcome };
-    const own = findHolders(file).findLast((holder) => holder.name === job);
     if (own === undefined) appended.push(foreign);
     else found.push(overrideWithin(file, own.map, foreign));
   }

@@ -56,7 +56,7 @@ function oddReason({ command, entrypoint }: Service): readonly [string, string] 
 
 function addCommand(editing: ServiceEditing, service: Service): Edit | Left {
   const { command, nameOwner, target } = service;
-  if (command.form === "empty") return fillEmptyCommand(editing, service, command.node);
+  if (command.form === "empty") return fillEmptyCommand(editing, service, command);
   if (nameOwner === null) return wrapName(editing, service);
   if (nameOwner !== target && !isSharedByDindOnly(editing.file, nameOwner, editing.facts)) {
     return suggest(editing, service, [
@@ -78,14 +78,22 @@ function commandPair({ options }: ServiceEditing): unknown {
   return { key: "command", value: { items: [mirrorArgument(options.mirror)] } };
 }
 
-function fillEmptyCommand(editing: ServiceEditing, service: Service, node: Node): Edit {
-  const start = startOf(node);
-  const end = isAlias(node) ? start : endOf(editing.file.source, node);
-  const path = editing.file.paths.get(node) ?? [];
-  const text = end === start ? ` ${listText(editing)}` : listText(editing);
+/** Right behind the colon: a value that is not written has no place of its own, and a comment may follow. */
+function fillEmptyCommand(
+  editing: ServiceEditing,
+  service: Service,
+  { node, key }: { readonly node: Node; readonly key: Node },
+): Edit {
+  const { source, paths } = editing.file;
+  const isWritten = !isAlias(node) && endOf(source, node) > startOf(node);
+  const colon = source.indexOf(":", endOf(source, key)) + 1;
+  const splice = isWritten
+    ? { start: startOf(node), end: endOf(source, node), text: listText(editing) }
+    : { start: colon, end: colon, text: ` ${listText(editing)}` };
+  const value = { items: [mirrorArgument(editing.options.mirror)] };
   return serviceEdit(editing, service, {
-    splices: [{ start, end, text }],
-    changes: [{ op: "replace", path, value: { items: [mirrorArgument(editing.options.mirror)] } }],
+    splices: [splice],
+    changes: [{ op: "replace", path: paths.get(node) ?? [], value }],
   });
 }
 

@@ -9,13 +9,8 @@ import { type YamlFile, findPair, resolve, scalarText, textList } from "./yaml-f
 export type Arguments =
   | { readonly form: "absent" }
   /** `command:` with nothing behind it. */
-  | { readonly form: "empty"; readonly node: Node; readonly owner: YAMLMap }
-  | {
-      readonly form: "list";
-      readonly node: YAMLSeq;
-      readonly owner: YAMLMap;
-      readonly texts: readonly string[];
-    }
+  | { readonly form: "empty"; readonly node: Node; readonly key: Node }
+  | { readonly form: "list"; readonly node: YAMLSeq; readonly texts: readonly string[] }
   /** A text where GitLab wants a list, a `!reference`, or a list with something else in it. */
   | { readonly form: "odd"; readonly node: Node; readonly isText: boolean };
 
@@ -68,14 +63,14 @@ function variablesOf(
 function readArguments(file: YamlFile, map: YAMLMap, key: string): Arguments {
   const found = findPair(file, map, key);
   if (found === null) return { form: "absent" };
-  const { owner, pair } = found;
+  const { pair } = found;
   const node = resolve(file, pair.value);
   if (node === null) return { form: "absent" };
   if (isScalar(node) && node.value === null) {
-    return { form: "empty", node: pair.value as Node, owner };
+    return { form: "empty", node: pair.value as Node, key: pair.key as Node };
   }
   const texts = isSeq(node) && !isReference(node) ? textList(file, node) : null;
-  if (isSeq(node) && texts !== null) return { form: "list", node, owner, texts };
+  if (isSeq(node) && texts !== null) return { form: "list", node, texts };
   return { form: "odd", node, isText: isScalar(node) };
 }
 

@@ -43,7 +43,7 @@ export async function* selectProjects(selection: Selection): AsyncGenerator<Sele
     if (seen.has(project.id)) continue;
     if (found.kind === "listed" && !isWanted(project, options)) continue;
     seen.add(project.id);
-    const reason = whyNot(project, options) ?? (await hasRole());
+    const reason = whyNot(project) ?? (await hasRole());
     if (reason !== null) yield { kind: "skip", path: project.path, reason };
     else yield { kind: found.kind === "runner-config" ? "runner-config" : "project", project };
   }
@@ -97,13 +97,13 @@ function isWanted(project: Project, { filters, topics }: OnboardOptions): boolea
 }
 
 /** Why a project is not for the bot, whoever asks; `null` where it is. */
-function whyNot(project: Project, options: OnboardOptions): string | null {
+function whyNot(project: Project): string | null {
   if (project.isBeingDeleted) return "is being deleted";
   if (project.isArchived) return "is archived";
   if (project.isMirror) return "is a mirror of another repository, which would undo the edit";
   if (!project.hasRepository) return "has its repository turned off";
   if (project.isEmpty || project.defaultBranch === null) return "has no commit yet";
-  if (!project.hasMergeRequests && !options.dryRun) return "has merge requests turned off";
+  if (!project.hasMergeRequests) return "has merge requests turned off";
   return null;
 }
 

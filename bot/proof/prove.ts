@@ -1,6 +1,8 @@
+import { BotError, ConfigError } from "../errors.ts";
 import type { Mirror } from "../files/mirror.ts";
 import type { Api } from "../gitlab/api.ts";
 import type { Pipeline } from "../gitlab/pipelines.ts";
+import { type Identity, checkToken } from "../gitlab/token.ts";
 import type { MirrorClient } from "../mirror/client.ts";
 import { SETTLE_MS, judge } from "../verify/judge.ts";
 import { summarise } from "../verify/summary.ts";
@@ -57,4 +59,18 @@ export async function hear(
   // A clock far behind GitLab's would ask for an endless wait.
   if (waitMs > 0) await clock.sleep(Math.min(waitMs, SETTLE_MS));
   return hearMirror(client, jobs, () => clock.now());
+}
+
+/**
+ * Looks at the token; one that GitLab no longer takes is no wrong setting in a schedule that ran for a year: exit 1.
+ *
+ * @throws {@link BotError} with the sentence of {@link checkToken}
+ */
+export async function acceptToken(api: Api, need: "read" | "write"): Promise<Identity> {
+  try {
+    return await checkToken(api, need);
+  } catch (error) {
+    if (error instanceof ConfigError) throw new BotError(error.message, { cause: error });
+    throw error;
+  }
 }

@@ -11,6 +11,8 @@ export type Snapshot = readonly string[];
  */
 export const ReportMarker = z.object({
   v: z.literal(1),
+  /** What is reported on: `group:acme` or `project:acme/shop`, so that one project may hold several reports. */
+  scope: z.string(),
   /** The last day of the period, `YYYY-MM-DD`. */
   day: z.string().regex(/^\d{4}-\d\d-\d\d$/),
   before: z.array(z.string()).nullable(),
@@ -54,13 +56,11 @@ export function parseReportMarker(body: string): ReportMarker | null {
 /** Remembers a new state; within a day what was compared with stays the same. */
 export function nextMarker(
   previous: ReportMarker | null,
-  day: string,
-  now: Snapshot | null,
+  { scope, day, now }: Pick<ReportMarker, "scope" | "day"> & { readonly now: Snapshot },
 ): ReportMarker {
-  const names = now === null ? null : [...now];
-  if (previous === null) return { v: 1, day, before: null, now: names };
-  const before = previous.day === day ? previous.before : previous.now;
-  return { v: 1, day, before, now: names };
+  const isSameDay = previous?.day === day;
+  const before = (isSameDay ? previous.before : previous?.now) ?? null;
+  return { v: 1, scope, day, before, now: [...now] };
 }
 
 /** What came and what left between two states; `null` where there is nothing to compare with. */

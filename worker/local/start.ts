@@ -30,7 +30,18 @@ async function main(): Promise<void> {
     throw new UsageError(`${host}:${port} is taken; choose another with --port`);
 
   const mirror = await startMirror({ ...options, data });
-  await checkConfiguration(mirror.url);
+  // Miniflare's own handlers would end the process at once, in the middle of open answers.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.removeAllListeners(signal);
+    process.once(signal, () => {
+      void mirror.stop().then(() => process.exit(0));
+    });
+  }
+  const problem = await findProblem(mirror.url);
+  if (problem !== null) {
+    await mirror.stop();
+    throw new UsageError(problem);
+  }
   const url = mirror.url.origin;
   process.stdout.write(
     [
@@ -44,16 +55,12 @@ async function main(): Promise<void> {
       "",
     ].join("\n"),
   );
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
-      void mirror.stop().then(() => process.exit(0));
-    });
-  }
 }
 
 /** The Worker reads its variables at the first request: ask once, so that a wrong one stops it here. */
-async function checkConfiguration(url: URL): Promise<void> {
+async function findProblem(url: URL): Promise<string | null> {
   const response = await fetch(new URL("/healthz", url));
-  if (response.ok) return;
-  throw new UsageError(`a variable is wrong: ${await response.text()}`);
+  if (response.ok) return null;
+  const body = (await response.json()) as { errors?: { message?: string }[] };
+  return body.errors?.[0]?.message ?? `the mirror answered ${response.status}`;
 }

@@ -32,11 +32,14 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
   }
 
   async segment(digest: Digest, offset: number): Promise<Segment> {
-    return (await this.#resume(digest)?.segment(offset)) ?? { kind: "stored" };
+    return (await this.#resume(digest)?.segment(offset)) ?? (await this.#outcome(digest));
   }
 
   async verified(digest: Digest): Promise<{ readonly kind: "verified" } | FillFailure> {
-    return (await this.#resume(digest)?.verified()) ?? { kind: "verified" };
+    const filler = this.#resume(digest);
+    if (filler !== null) return await filler.verified();
+    const outcome = await this.#outcome(digest);
+    return outcome.kind === "stored" ? { kind: "verified" } : outcome;
   }
 
   /** Takes up a fill that was interrupted, or clears away what a finished one left. */
@@ -68,6 +71,12 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
     return record === null || log.readOwner()?.endedAt !== null
       ? null
       : this.#start(record.key, digest);
+  }
+
+  /** How a fill ended that this object no longer knows of: the blob is there, or it was found wrong. */
+  async #outcome(digest: Digest): Promise<{ readonly kind: "stored" } | FillFailure> {
+    const { store } = createParts(this.env);
+    return (await store.statBlob(digest)) === null ? { kind: "store-failed" } : { kind: "stored" };
   }
 
   #openLog(digest: Digest | null): DurableFillLog {

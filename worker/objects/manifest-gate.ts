@@ -1,12 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Env } from "../env.ts";
 import type { TagOrDigest } from "../oci/tag.ts";
-import {
-  DirectGate,
-  type GateAnswer,
-  type ManifestGate,
-  type ManifestStat,
-} from "../proxy/manifest-gate.ts";
+import type { DirectGate, GateAnswer, ManifestGate, ManifestStat } from "../proxy/manifest-gate.ts";
 import type { RepositoryKey, StoredManifest } from "../store/store.ts";
 import { createParts } from "../parts.ts";
 

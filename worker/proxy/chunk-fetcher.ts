@@ -6,6 +6,8 @@ import { UpstreamError, type UpstreamFailureKind } from "../upstream/errors.ts";
 import type { BlobBody, BlobLocation, Upstream } from "../upstream/upstream.ts";
 import type { FillLog } from "./blob-fill.ts";
 import type { ChunkPlan } from "./chunk-plan.ts";
+import { transferMs } from "./deadline.ts";
+import { Readers } from "./readers.ts";
 
 /** What the fetcher works with. */
 export interface ChunkFetcherOptions {
@@ -28,8 +30,6 @@ const MAX_FAILURES = 12;
 const MAX_REFUSALS = 2;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
-/** A chunk's deadline: for its head, and for its bytes at 1 MiB/s; the plan makes chunks of slow lines small. */
-const HEAD_DEADLINE_MS = 8_000;
 /** Pieces of a body that is read here because the upstream ignores ranges. */
 const READ_CHUNK_BYTES = 4 * MIB;
 
@@ -40,6 +40,7 @@ export class ChunkFetcher {
   readonly plan: ChunkPlan;
   readonly #options: ChunkFetcherOptions;
   readonly #stopping = new AbortController();
+  readonly #readers = new Readers();
   #location: BlobLocation | null = null;
   #wanted: number | null = null;
   #failures = 0;
@@ -51,9 +52,15 @@ export class ChunkFetcher {
     this.plan = options.plan;
   }
 
-  /** Lets the chunk that holds a byte go first. */
+  /** Notes that a client reads on from a byte; if it is not stored yet, its chunk goes first. */
   want(offset: number): void {
-    this.#wanted = offset;
+    this.#readers.seen(offset);
+    if (this.plan.find(offset) === null) this.#wanted = offset;
+  }
+
+  /** Waits until clients that keep up have read what is stored, or for a short while. */
+  letReadersFinish(): Promise<void> {
+    return this.#readers.letFinish();
   }
 
   /** Ends what is under way. */
@@ -82,6 +89,7 @@ export class ChunkFetcher {
         await this.#readInOrder(this.#inOrder);
         return;
       }
+      if (running.size < PARALLEL) await this.#readers.letCatchUp(this.plan.contiguous);
       const chunk = running.size < PARALLEL ? this.plan.next(this.#wanted) : null;
       this.#wanted = null;
       if (chunk === null) await Promise.race(running);
@@ -137,8 +145,8 @@ export class ChunkFetcher {
 
   async #request(range: ByteRange): Promise<BlobBody> {
     const { upstream, key, digest, plan } = this.#options;
-    const deadlineMs = HEAD_DEADLINE_MS + ((range.last - range.first) / MIB) * 1000;
-    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(deadlineMs)]);
+    const deadline = AbortSignal.timeout(transferMs(range));
+    const signal = AbortSignal.any([this.#stopping.signal, deadline]);
     const request = { repository: key.repository, digest, range, location: this.#location };
     const body = await upstream.openBlob(request, signal);
     if (body === null) throw this.#error("unauthorized", "it has no such blob any more");

@@ -44,6 +44,12 @@ export class ChunkPlan {
     return this.#stored;
   }
 
+  /** How many bytes from the start are stored without a gap. */
+  get contiguous(): number {
+    const [gap] = this.#gaps(this.#stored);
+    return gap?.first ?? this.size;
+  }
+
   /** The stored chunk that holds a byte; `null` where it is still to come. */
   find(offset: number): ByteRange | null {
     return this.#stored.find((chunk) => holds(chunk, offset)) ?? null;

@@ -6,6 +6,7 @@ import { UpstreamError, type UpstreamFailure } from "../upstream/errors.ts";
 import type { BlobBody, Upstream } from "../upstream/upstream.ts";
 import type { FillFailure, FillLog, FillStart, Segment } from "./blob-fill.ts";
 import { ChunkFetcher } from "./chunk-fetcher.ts";
+import { Deadline, transferMs } from "./deadline.ts";
 import { ChunkPlan } from "./chunk-plan.ts";
 
 /** What one fill works with. */
@@ -24,8 +25,8 @@ const MIB = 1024 * 1024;
 const FIRST_RANGE: ByteRange = { first: 0, last: MIB - 1 };
 /** Up to here a blob goes into the store in one piece and everyone waits for it: most layers, all configs. */
 const SMALL_BYTES = 16 * MIB;
-/** For the answer's head, and for a whole small blob at 0.5 MB/s. */
-const SMALL_DEADLINE_MS = 40_000;
+/** What a body of unknown length is given time for. */
+const UNKNOWN_BYTES = 1024 * MIB;
 
 /**
  * Fills one blob, once. Small ones by one verified put; larger ones by chunks that clients follow while they come,
@@ -56,9 +57,9 @@ export class Filler {
     for (;;) {
       const end = this.#endOrNull();
       if (end !== null) return end;
+      this.#fetcher?.want(offset);
       const chunk = this.#fetcher?.plan.find(offset) ?? null;
       if (chunk !== null) return { kind: "chunk", chunk };
-      this.#fetcher?.want(offset);
       await this.#waiting.promise;
     }
   }
@@ -98,8 +99,12 @@ export class Filler {
       return await this.#fillChunks(new ChunkPlan(record.size, record.chunks), null);
     if ((await store.statBlob(digest)) !== null) return { kind: "stored" };
 
-    const first = await this.#openFirst();
+    const deadline = new Deadline(transferMs(FIRST_RANGE));
+    const first = await this.#openFirst(deadline);
     if (first === null) return { kind: "absent" };
+    // Not the first range but all of it: that takes longer.
+    if (first.range === null)
+      deadline.extend(transferMs({ first: 0, last: first.size ?? UNKNOWN_BYTES }));
     if (first.size !== null && first.size <= SMALL_BYTES) {
       const stored = await this.#fillSmall(first, first.size);
       if (stored) return { kind: "stored" };
@@ -109,26 +114,29 @@ export class Filler {
     return await this.#fillChunks(new ChunkPlan(first.size), first);
   }
 
-  async #openFirst(): Promise<BlobBody | null> {
+  async #openFirst(deadline: Deadline): Promise<BlobBody | null> {
     let first: BlobBody | null;
     try {
-      first = await this.#open(FIRST_RANGE);
+      first = await this.#open(FIRST_RANGE, { deadline });
     } catch (error) {
       // An empty blob has no first byte.
       if (error instanceof UpstreamError && error.failure.status === 416)
-        return await this.#open(null);
+        return await this.#open(null, { deadline });
       throw error;
     }
     if (first === null || first.size !== null) return first;
     // A range of an encoded body is of no use.
     await first.body.cancel();
-    return await this.#open(null);
+    return await this.#open(null, { deadline });
   }
 
-  #open(range: ByteRange | null, location: string | null = null): Promise<BlobBody | null> {
+  #open(
+    range: ByteRange | null,
+    how: { readonly deadline: Deadline; readonly location?: string | null },
+  ): Promise<BlobBody | null> {
     const { upstream, key, digest } = this.#options;
-    const request = { repository: key.repository, digest, range, location };
-    return upstream.openBlob(request, AbortSignal.timeout(SMALL_DEADLINE_MS));
+    const request = { repository: key.repository, digest, range, location: how.location ?? null };
+    return upstream.openBlob(request, how.deadline.signal);
   }
 
   /** @returns whether it is stored; `false` where the connection broke, which chunks can deal with */
@@ -142,7 +150,8 @@ export class Filler {
       if (error.kind === "failed") throw error;
     }
     // Wrong bytes once can be a broken transfer; wrong bytes twice are what the upstream has.
-    const again = await this.#open(null);
+    const deadline = new Deadline(transferMs({ first: 0, last: size }));
+    const again = await this.#open(null, { deadline });
     if (again?.size !== size || again.range !== null) throw this.#wrongDigest();
     await store.putBlob(digest, again.body).catch((error: unknown) => {
       throw error instanceof StoreError && error.kind === "digest-mismatch"
@@ -156,7 +165,9 @@ export class Filler {
   async #whole(first: BlobBody, size: number): Promise<ReadableStream<Uint8Array>> {
     const end = first.range === null ? size : first.range.last + 1;
     if (end === size) return first.body;
-    const rest = await this.#open({ first: end, last: size - 1 }, first.location);
+    const range = { first: end, last: size - 1 };
+    const how = { deadline: new Deadline(transferMs(range)), location: first.location };
+    const rest = await this.#open(range, how);
     if (rest === null || rest.range?.first !== end) throw this.#brokenRange();
     const { readable, writable } = new FixedLengthStream(size);
     const joining = async (): Promise<void> => {
@@ -180,6 +191,7 @@ export class Filler {
     } finally {
       fetcher.stop();
     }
+    await fetcher.letReadersFinish();
     return await this.#compact(plan);
   }
 

@@ -57,8 +57,9 @@ export interface GateOptions {
 const CHECK_DEADLINE_MS = 2_000;
 /** Docker's own clients give up after 15 to 30 s. */
 const PULL_DEADLINE_MS = 12_000;
-/** After a failed check, stored tags are served without asking again for this long, or the TTL if that is shorter. */
-const BACK_OFF_MS = 15_000;
+/** After a failed check, stored tags are served without asking again for the TTL, within these bounds. */
+const SHORTEST_BACK_OFF_MS = 3_000;
+const LONGEST_BACK_OFF_MS = 15_000;
 /** A renewed `checkedAt` is written to the store only when the stored one is older than this: a hit costs no write. */
 const PERSIST_AFTER_MS = 10 * 60_000;
 
@@ -108,7 +109,7 @@ export class DirectGate implements ManifestGate {
       const stat = readStat(head, target, checkedAt);
       // An upstream that names no digest on HEAD can only be asked by GET.
       if (stat === null) return await this.#checkByPull(key, target);
-      if (target.kind === "tag") await this.#remember(key, target.tag, stat);
+      if (target.kind === "tag") await this.#remember(key, target.tag, { stat, bytes: null });
       return { kind: "found", value: stat, quota: head.quota, asked: true };
     } catch (error) {
       const failure = failureOf(error);
@@ -138,7 +139,7 @@ export class DirectGate implements ManifestGate {
       await this.#keep(key, manifest);
       const { digest, mediaType, bytes } = manifest;
       const stat = { digest, mediaType, size: bytes.byteLength, checkedAt };
-      if (target.kind === "tag") await this.#remember(key, target.tag, stat, bytes);
+      if (target.kind === "tag") await this.#remember(key, target.tag, { stat, bytes });
       return { kind: "found", value: manifest, quota: body.quota, asked: true };
     } catch (error) {
       const failure = failureOf(error);
@@ -158,10 +159,10 @@ export class DirectGate implements ManifestGate {
   async #remember(
     key: RepositoryKey,
     tag: Tag,
-    stat: ManifestStat,
-    bytes: Uint8Array | null = null,
+    known: { readonly stat: ManifestStat; readonly bytes: Uint8Array | null },
   ): Promise<void> {
     const { store } = this.#options;
+    const { stat, bytes } = known;
     this.#fresh.set(identify(key, { kind: "tag", tag }), stat, 1);
     await this.#attempt("remember a tag", async () => {
       const stored = await store.getTag(key, tag);
@@ -199,7 +200,7 @@ export class DirectGate implements ManifestGate {
 
   #startBackOff(key: RepositoryKey, failure: UpstreamFailure): void {
     const { now, tagTtlMs } = this.#options;
-    const until = now() + Math.min(BACK_OFF_MS, tagTtlMs);
+    const until = now() + Math.min(LONGEST_BACK_OFF_MS, Math.max(SHORTEST_BACK_OFF_MS, tagTtlMs));
     this.#backOff.set(key.upstream, { until, failure });
   }
 }

@@ -18,7 +18,7 @@ import type { GateAnswer, ManifestGate, ManifestStat } from "./manifest-gate.ts"
  * How an answer came about. `hit`: from the store alone. `revalidated`: from the store, after the upstream confirmed
  * the tag. `stale`: from the store, unconfirmed, since the upstream was away. `miss`: pulled from the upstream.
  */
-export type Outcome = "hit" | "revalidated" | "stale" | "miss";
+type Outcome = "hit" | "revalidated" | "stale" | "miss";
 
 /** A manifest to answer with. */
 export interface ServedManifest {

@@ -2,7 +2,17 @@ import { type Digest, digestAlgorithm, digestHex, parseDigest } from "../oci/dig
 import { type ByteRangeSpec, resolveRange } from "../oci/range.ts";
 import { StoreError } from "./errors.ts";
 import * as keys from "./keys.ts";
-import type { Page, Store, StoredBlob, StoredTag } from "./store.ts";
+import type {
+  BlobStore,
+  CatalogStore,
+  ChunkStore,
+  ManifestStore,
+  Page,
+  Store,
+  StoredBlob,
+  StoredTag,
+  TagStore,
+} from "./store.ts";
 
 /** What is used of R2. */
 export type Bucket = Pick<R2Bucket, "get" | "head" | "put" | "delete" | "list">;
@@ -13,79 +23,93 @@ const MAX_BATCH = 1000;
 /** Keeps everything in one R2 bucket, under the keys of `keys.ts`. */
 export function createR2Store(bucket: Bucket): Store {
   return {
+    ...createManifestStore(bucket),
+    ...createTagStore(bucket),
+    ...createBlobStore(bucket),
+    ...createChunkStore(bucket),
+    ...createCatalogStore(bucket),
+  };
+}
+
+function createManifestStore(bucket: Bucket): ManifestStore {
+  return {
     async getManifest(key, digest) {
       const object = await attempt("get manifest", () => bucket.get(keys.manifestKey(key, digest)));
       if (object === null) return null;
       const bytes = await attempt("read manifest", () => object.bytes());
       return { digest, mediaType: object.httpMetadata?.contentType ?? "", bytes };
     },
-
     async putManifest(key, { digest, mediaType, bytes }) {
       const options = { ...checksum(digest), httpMetadata: { contentType: mediaType } };
       await attempt("put manifest", () =>
         bucket.put(keys.manifestKey(key, digest), bytes, options),
       );
     },
+  };
+}
 
+function createTagStore(bucket: Bucket): TagStore {
+  return {
     async getTag(key, tag) {
       const object = await attempt("get tag", () => bucket.get(keys.tagKey(key, tag)));
       if (object === null) return null;
       const bytes = object.size === 0 ? null : await attempt("read tag", () => object.bytes());
       return readTag(object, bytes);
     },
-
     async putTag(key, tag, { digest, mediaType, size, checkedAt, bytes }) {
       const customMetadata = { digest, size: String(size), checkedAt: String(checkedAt) };
       const options = { customMetadata, httpMetadata: { contentType: mediaType } };
       const body = bytes ?? new Uint8Array();
       await attempt("put tag", () => bucket.put(keys.tagKey(key, tag), body, options));
     },
-
     async deleteTag(key, tag) {
       await attempt("delete tag", () => bucket.delete(keys.tagKey(key, tag)));
     },
-
     async listTags(key, page) {
       const prefix = keys.tagPrefix(key);
       const names = await list(bucket, prefix, page);
       return names.map((name) => keys.parseTagKey(name, prefix)).filter((tag) => tag !== null);
     },
+  };
+}
 
+function createBlobStore(bucket: Bucket): BlobStore {
+  return {
     openBlob: (digest, range) => openBlob(bucket, digest, range),
-
     async statBlob(digest) {
       const object = await attempt("head blob", () => bucket.head(keys.blobKey(digest)));
       return object === null ? null : { size: object.size };
     },
-
     async putBlob(digest, body) {
       await attempt("put blob", () => bucket.put(keys.blobKey(digest), body, checksum(digest)));
     },
+  };
+}
 
-    async openChunk(digest, chunk, within) {
-      const range = {
-        offset: within.first - chunk.first,
-        length: within.last - within.first + 1,
-      };
+function createChunkStore(bucket: Bucket): ChunkStore {
+  return {
+    async openChunk(digest, chunk, { first, last }) {
+      const range = { offset: first - chunk.first, length: last - first + 1 };
       const key = keys.chunkKey(digest, chunk);
       const object = await attempt("get chunk", () => bucket.get(key, { range }));
       return object?.body ?? null;
     },
-
     async putChunk(digest, chunk, body) {
       await attempt("put chunk", () => bucket.put(keys.chunkKey(digest, chunk), body));
     },
-
     async deleteChunks(digest, chunks) {
       const all = chunks.map((chunk) => keys.chunkKey(digest, chunk));
       for (let start = 0; start < all.length; start += MAX_BATCH)
         await attempt("delete chunks", () => bucket.delete(all.slice(start, start + MAX_BATCH)));
     },
+  };
+}
 
+function createCatalogStore(bucket: Bucket): CatalogStore {
+  return {
     async addRepository(key) {
       await attempt("put repository", () => bucket.put(keys.catalogKey(key), new Uint8Array()));
     },
-
     async listRepositories(upstream, page) {
       const prefix = keys.catalogPrefix(upstream);
       const names = await list(bucket, prefix, page);

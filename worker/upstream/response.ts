@@ -6,16 +6,11 @@
 export async function readCapped(response: Response, maxBytes: number): Promise<Uint8Array | null> {
   const parts: Uint8Array[] = [];
   let length = 0;
-  const reader = response.body?.getReader();
-  while (reader !== undefined) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    length += value.byteLength;
-    if (length > maxBytes) {
-      await reader.cancel();
-      return null;
-    }
-    parts.push(value);
+  // Leaving the loop cancels the body.
+  for await (const part of response.body ?? []) {
+    length += part.byteLength;
+    if (length > maxBytes) return null;
+    parts.push(part);
   }
   const bytes = new Uint8Array(length);
   let offset = 0;

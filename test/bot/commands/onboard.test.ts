@@ -51,11 +51,13 @@ describe("from nothing", () => {
     });
     const first = await runJson(setup, ["--group", "acme"]);
     expect(first.exitCode).toBe(0);
-    expect([...first.lines].map(([path, { status }]) => [path, status]).toSorted()).toEqual([
-      ["acme/dind", "opened"],
-      ["acme/mirrored", "nothing"],
-      ["acme/plain", "nothing"],
-    ]);
+    expect(
+      Object.fromEntries([...first.lines].map(([path, { status }]) => [path, status])),
+    ).toEqual({
+      "acme/dind": "opened",
+      "acme/mirrored": "nothing",
+      "acme/plain": "nothing",
+    });
     expect(plain.mergeRequests.length + mirrored.mergeRequests.length).toBe(0);
     expect(dind.mergeRequests).toHaveLength(1);
     const head = dind.repository.resolve(BRANCH);
@@ -77,7 +79,15 @@ describe("output", () => {
     const { world } = setup.gitlab;
     world.addProject("acme/dind", { files: { ".gitlab-ci.yml": DIND_CI } });
     world.addProject("acme/plain", { files: { ".gitlab-ci.yml": PLAIN_CI } });
-    const { stdout } = await runOnboard(setup, ["--group", "acme"]);
-    console.log(stdout, world.projects[0]?.mergeRequests[0]?.description);
+    const { stdout, stderr } = await runOnboard(setup, ["--group", "acme"]);
+    expect(stderr).toBe("");
+    expect(stdout).toBe(`nothing to do  acme/plain  pulls nothing that it could redirect
+opened         acme/dind  ${setup.gitlab.url}/acme/dind/-/merge_requests/1 · 2 lines in 1 file · asked for the first time
+
+opened              1
+nothing to do       1
+---------------------
+projects            2
+`);
   });
 });

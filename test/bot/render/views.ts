@@ -222,6 +222,7 @@ export function report(changes: Partial<Report> = {}): Report {
     ],
     marker: {
       v: 1,
+      scope: "group:team",
       day: "2026-11-20",
       before: ["library/alpine:3", "library/redis:6"],
       now: ["library/alpine:3", "library/node:22"],

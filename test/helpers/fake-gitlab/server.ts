@@ -60,7 +60,10 @@ export class FakeGitLab {
   externalUrl = "";
   url = "";
   private readonly server: Server = createServer((request, response) => {
-    void this.serve(request, response);
+    this.serve(request, response).catch((error: unknown) => {
+      this.complaints.push(String(error));
+      response.destroy();
+    });
   });
 
   /** Listens on a free port of the loopback address. */

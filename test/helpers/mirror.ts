@@ -1,0 +1,35 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startMirror } from "../../worker/local/mirror.ts";
+
+/** A mirror under test, on data of its own. */
+export interface TestMirror {
+  readonly url: URL;
+  readonly data: string;
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+  /** Stops it and starts it again on the same data and port. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts the real Worker on workerd, in a folder that goes away with it. */
+export async function startTestMirror(variables: Record<string, string>): Promise<TestMirror> {
+  const data = await mkdtemp(join(tmpdir(), "tidepool-test-"));
+  const options = { host: "127.0.0.1", data, variables: { ACCESS: "open", ...variables } };
+  let mirror = await startMirror({ ...options, port: 0 });
+  const { url } = mirror;
+  return {
+    url,
+    data,
+    fetch: (path, init) => fetch(new URL(path, url), init),
+    async restart() {
+      await mirror.stop();
+      mirror = await startMirror({ ...options, port: Number(url.port) });
+    },
+    async stop() {
+      await mirror.stop();
+      await rm(data, { recursive: true, force: true });
+    },
+  };
+}

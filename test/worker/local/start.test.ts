@@ -1,0 +1,153 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { receive } from "../../helpers/bytes.ts";
+import { noFaults } from "../../helpers/fake-hub/faults.ts";
+import { type FakeHub, startFakeHub } from "../../helpers/fake-hub/hub.ts";
+import { createImage, syntheticContent } from "../../helpers/images.ts";
+import { type MirrorProcess, spawnMirror } from "../../helpers/process.ts";
+
+const MIB = 1024 * 1024;
+
+let hub: FakeHub;
+let data: string;
+let running: MirrorProcess | null = null;
+
+beforeAll(async () => {
+  hub = await startFakeHub();
+});
+afterAll(() => hub.close());
+beforeEach(async () => {
+  hub.faults = noFaults();
+  data = await mkdtemp(join(tmpdir(), "tidepool-start-"));
+});
+afterEach(async () => {
+  await running?.kill().catch(() => undefined);
+  running = null;
+  await rm(data, { recursive: true, force: true });
+});
+
+async function start(...more: string[]): Promise<MirrorProcess> {
+  const args = ["--port", "0", "--data", data, "--var", `UPSTREAM=${hub.url}`, ...more];
+  running = await spawnMirror(args);
+  return running;
+}
+
+function publish(size: number) {
+  const blob = syntheticContent(size);
+  const image = createImage([blob]);
+  hub.push("team/app", "1", image);
+  return { blob, image, path: `/v2/team/app/blobs/${blob.digest}` };
+}
+
+test("says where it listens, what to paste, and where its data is; ends cleanly on SIGTERM", async () => {
+  const mirror = await start();
+  expect(mirror.output()).toContain(`{ "registry-mirrors": ["${mirror.url.origin}"] }`);
+  expect(mirror.output()).toContain(`data: ${data}`);
+  expect(await mirror.terminate()).toBe(0);
+});
+
+test.each([
+  [["--var", "TAG_TTL_SECONDS=soon"], "TAG_TTL_SECONDS"],
+  [["--var", "UPSTREAM=ftp://x"], "UPSTREAM"],
+  [["--var", "DOCKERHUB_USERNAME=me"], "DOCKERHUB_TOKEN"],
+  [["--var", "ACCESS=everybody"], "ACCESS"],
+  [["--var", "TYPO=1"], "TYPO"],
+  [["--port", "99999"], "--port"],
+  [["--nonsense"], "--nonsense"],
+])("refuses %j and names what is wrong", async (args, name) => {
+  const ended = spawnMirror(["--port", "0", "--data", data, ...args]);
+  await expect(ended).rejects.toThrow(new RegExp(`ended with 2: [^]*${name}`));
+});
+
+test("keeps what it has over a restart", async () => {
+  const { blob, path } = publish(3 * MIB);
+  const first = await start();
+  await receive(fetch(new URL(path, first.url)));
+  await fetch(new URL("/v2/team/app/manifests/1", first.url));
+  expect(await first.terminate()).toBe(0);
+
+  hub.faults.registry = "503";
+  const second = await start("--var", "TAG_TTL_SECONDS=0");
+  expect(await receive(fetch(new URL(path, second.url)))).toMatchObject({ digest: blob.digest });
+  expect((await fetch(new URL("/v2/team/app/manifests/1", second.url))).status).toBe(200);
+});
+
+describe("killed in the middle of a fill", () => {
+  test.each([3 * MIB, 60 * MIB])(
+    "of %d bytes, it gives the right bytes after a restart",
+    async (size) => {
+      const { blob, path } = publish(size);
+      hub.faults.bytesPerSecond = size / 3;
+      const first = await start();
+      const response = await fetch(new URL(path, first.url));
+      const reader = response.body?.getReader();
+      if (size > 16 * MIB) await reader?.read();
+      await first.kill();
+      await reader?.cancel().catch(() => undefined);
+
+      hub.faults.bytesPerSecond = null;
+      const second = await start();
+      const got = await receive(fetch(new URL(path, second.url)));
+      expect(got).toMatchObject({ status: 200, digest: blob.digest, length: size, broken: false });
+    },
+  );
+});
+
+test("stays small while a slow and a stalled client read a layer, and a fast one is not held up", async () => {
+  const size = 1024 * MIB;
+  const { blob, path } = publish(size);
+  const mirror = await start();
+  await fetch(new URL("/v2/", mirror.url));
+  const before = mirror.residentBytes();
+  const leaving = new AbortController();
+  const open = () => fetch(new URL(path, mirror.url), { signal: leaving.signal });
+
+  const stalled = await open();
+  await stalled.body?.getReader().read();
+  const slow = await open();
+  const slowDone = readAtMost(slow, 5 * MIB, leaving.signal);
+
+  let peak = 0;
+  const watch = setInterval(() => (peak = Math.max(peak, mirror.residentBytes())), 50);
+  const fast = await receive(fetch(new URL(path, mirror.url)));
+  clearInterval(watch);
+  leaving.abort();
+  const readSlowly = await slowDone;
+
+  expect(fast).toMatchObject({ status: 200, digest: blob.digest, broken: false });
+  expect(readSlowly).toBeLessThan(size);
+  expect((peak - before) / MIB).toBeLessThan(100);
+  // Chunks only: the whole layer was fetched once.
+  expect(hub.bytesSent.get(blob.digest)).toBe(size);
+}, 180_000);
+
+/** Reads at a pace. @returns how many bytes were read until the signal */
+async function readAtMost(
+  response: Response,
+  bytesPerSecond: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const startedAt = performance.now();
+  let read = 0;
+  try {
+    for await (const bytes of response.body ?? []) {
+      read += bytes.byteLength;
+      const early = (read / bytesPerSecond) * 1000 - (performance.now() - startedAt);
+      if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
+      if (signal.aborted) break;
+    }
+  } catch {
+    // The test is over.
+  }
+  return read;
+}
+
+test("leaves nothing of a fill behind but the blob, once the chunks are let go", async () => {
+  const { path } = publish(20 * MIB);
+  const mirror = await start();
+  await receive(fetch(new URL(path, mirror.url)));
+  await mirror.terminate();
+  expect(await readdir(data)).toContain("r2");
+});
