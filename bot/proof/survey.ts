@@ -4,8 +4,10 @@ import { isGitLabError } from "../gitlab/errors.ts";
 import { listMergeRequests } from "../gitlab/merge-requests.ts";
 import { listLastPipelines, type Pipeline } from "../gitlab/pipelines.ts";
 import { findProject, listGroupProjects } from "../gitlab/projects.ts";
+import { findFile } from "../gitlab/repository.ts";
 import type { MergeRequest, Project } from "../gitlab/schema.ts";
 import { forEachOf } from "../onboard/pool.ts";
+import { PROJECT_CONFIG_PATH, parseProjectConfig } from "../project-config.ts";
 import { BRANCH_NAME } from "../render/branch-name.ts";
 import { parseMarker } from "../render/marker.ts";
 import type { ProjectState, ReportedProject } from "../render/report-body.ts";
@@ -34,6 +36,8 @@ export interface Survey {
 interface Looked {
   readonly project: Project;
   readonly merge: MergeRequest | null;
+  /** Whether its `.tidepool.yml` says no. */
+  readonly isOff: boolean;
   readonly pipeline: Pipeline | null;
   readonly logs: PipelineLogs;
   readonly why: string | null;
@@ -84,13 +88,14 @@ async function* listScope(api: Api, { kind, path }: Scope): AsyncGenerator<Proje
 }
 
 async function look(api: Api, project: Project, sinceMs: number): Promise<Looked> {
-  const nothing = { project, merge: null, pipeline: null, logs: NO_LOGS };
+  const nothing = { project, merge: null, isOff: false, pipeline: null, logs: NO_LOGS };
   try {
     const merge = await findOurs(api, project);
+    const isOff = await saysNo(api, project);
     const pipeline = await findLast(api, project, sinceMs);
     const place = { projectId: project.id, pipelineId: pipeline?.id ?? 0, ownJobId: null };
     const logs = pipeline === null ? NO_LOGS : await readJobs(api, place);
-    return { project, merge, pipeline, logs, why: null };
+    return { project, merge, isOff, pipeline, logs, why: null };
   } catch (error) {
     if (!isGitLabError(error, 403, 404)) throw error;
     return { ...nothing, why: `its pipelines or merge requests may not be read (${error.status})` };
@@ -104,6 +109,13 @@ async function findOurs(api: Api, project: Project): Promise<MergeRequest | null
     ({ description }) => parseMarker(description) !== null,
   );
   return ours.find(({ state }) => state === "opened") ?? ours[0] ?? null;
+}
+
+async function saysNo(api: Api, { id, defaultBranch }: Project): Promise<boolean> {
+  if (defaultBranch === null) return false;
+  const file = await findFile(api, id, { path: PROJECT_CONFIG_PATH, ref: defaultBranch });
+  const config = file === null ? {} : parseProjectConfig(file.bytes.toString("utf8"));
+  return "enabled" in config && config.enabled === false;
 }
 
 const FINISHED: ReadonlySet<string> = new Set(["success", "failed", "canceled"]);
@@ -120,12 +132,12 @@ async function findLast(api: Api, project: Project, sinceMs: number): Promise<Pi
 }
 
 function describe(
-  { project, merge, pipeline, logs, why }: Looked,
+  { project, merge, isOff, pipeline, logs, why }: Looked,
   images: ReadonlyMap<JobLog, readonly JudgedImage[]>,
 ): ReportedProject {
   const own = logs.jobs.flatMap((job) => images.get(job) ?? []);
-  const state = why === null ? stateOf(merge, summarise(own).state) : "unread";
-  const isAboutMerge = state === "open" || state === "opted-out";
+  const state = why === null ? stateOf({ merge, isOff }, summarise(own).state) : "unread";
+  const isAboutMerge = state === "open" || (state === "opted-out" && !isOff);
   const byMerge = merge && { text: `!${merge.iid}`, url: merge.webUrl };
   const byPipeline = pipeline && { text: `pipeline #${pipeline.id}`, url: pipeline.webUrl };
   return {
@@ -147,10 +159,11 @@ const STATES: Readonly<Record<State, ProjectState>> = {
 };
 
 /** An open merge request is what a project waits for; a closed one is its answer, unless it has the mirror anyway. */
-function stateOf(merge: MergeRequest | null, measured: State): ProjectState {
+function stateOf({ merge, isOff }: Pick<Looked, "merge" | "isOff">, measured: State): ProjectState {
   if (merge?.state === "opened") return "open";
-  const isRefused =
+  const isClosed =
     merge?.state === "closed" && parseMarker(merge.description)?.closed === undefined;
+  const isRefused = isOff || isClosed;
   return isRefused && measured !== "proven" ? "opted-out" : STATES[measured];
 }
 

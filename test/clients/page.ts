@@ -5,7 +5,7 @@ import { marked } from "marked";
 import { type Browser, type Page, chromium } from "playwright-core";
 
 /** Debian's browser; these checks are skipped where it is missing. */
-export const CHROMIUM = "/usr/bin/chromium";
+const CHROMIUM = "/usr/bin/chromium";
 
 /** Whether there is a browser to look with. */
 export const hasBrowser: boolean = existsSync(CHROMIUM);

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { Count, DigestText, RepositoryText, TagText, TimeMs, UpstreamHost } from "./names.ts";
 
 /** A tag as the mirror holds it now. */
-export const CatalogTag = z.object({
+const CatalogTag = z.object({
   tag: TagText,
   digest: DigestText,
   /** When the mirror first stored the tag at this digest: the age of what is served. */

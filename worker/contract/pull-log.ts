@@ -7,10 +7,7 @@ import { Count, DigestText, RepositoryText, TagText, TimeMs, UpstreamHost } from
  * `hit`: stored, and nothing upstream was asked. `revalidated`: stored, and a HEAD said that it is still current.
  * `stale`: stored, past its time, and the upstream could not say. `miss`: fetched upstream for this pull.
  */
-export const PullOutcome = z.enum(["hit", "revalidated", "stale", "miss"]);
-
-/** @see {@link PullOutcome} */
-export type PullOutcome = z.infer<typeof PullOutcome>;
+const PullOutcome = z.enum(["hit", "revalidated", "stale", "miss"]);
 
 /** One pull: one manifest GET that was answered 200. */
 export const PullRecord = z.object({

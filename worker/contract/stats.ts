@@ -20,7 +20,7 @@ export const PullCounts = z.object({
 export type PullCounts = z.infer<typeof PullCounts>;
 
 /** Docker Hub's limit as its last answer told it. */
-export const Quota = z.object({
+const Quota = z.object({
   limit: Count,
   remaining: Count,
   windowSeconds: Count,
