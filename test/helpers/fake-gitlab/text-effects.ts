@@ -16,7 +16,7 @@ export interface TextEffects {
  */
 export function scanText(text: string): TextEffects {
   const outside = text
-    .replaceAll(/^(`{3,}|~{3,})[^\n]*\n[\s\S]*?(?:^\1[ \t]*$|$(?![\s\S]))/gm, "")
+    .replaceAll(/^[ \t]*(`{3,}|~{3,})[^\n]*\n[\s\S]*?(?:^[ \t]*\1[ \t]*$|$(?![\s\S]))/gm, "")
     .replaceAll(/<!--[\s\S]*?-->/g, "");
   const commands = [...outside.matchAll(/^\/([a-z_]+)\b.*$/gim)].map((match) => match[0]);
   const prose = inlineBlocks(outside).map(withoutCodeSpans).join("\n");
