@@ -12,7 +12,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   expect(setup.gitlab.complaints).toEqual([]);
-  // No quick action was run and nobody was mentioned, whatever the texts held.
+  // No quick action was run, nobody was mentioned and no HTML was rendered, whatever the texts held.
   expect(setup.gitlab.world.textEvents).toEqual([]);
   await setup.gitlab.stop();
 });
@@ -51,7 +51,6 @@ describe("hostile text", () => {
     expect(lines.get("acme/app")).toMatchObject({ status: "opened" });
     const [merge] = project.mergeRequests;
     expect(merge?.description).not.toMatch(/^\//m);
-    expect(merge?.description).not.toContain("<img");
     expect(parseMarker(merge?.description ?? "")?.head).toBe(merge?.sha);
     setup.gitlab.log.length = 0;
     await runJson(setup, ["--project", "acme/app"]);
@@ -68,7 +67,7 @@ other:
       command: ${JSON.stringify([`/close\n/close @all ${FAKE_MARKER} docker`])}
   script:
     - dockerd --label '@all' &
-    - docker buildx create --use --name "@all\n/close"
+    - docker buildx create --use --name "@all\\n/close"
 `;
     const files = { ".gitlab-ci.yml": ci };
     const project = setup.gitlab.world.addProject("acme/app", { files });
@@ -143,14 +142,16 @@ other:
   });
 
   it("as long as GitLab lets it be does not make the description too long", async () => {
-    const job = (i: number) =>
-      `j${i}:\n  services: ["docker:24-dind"]\n  script: ["${"x".repeat(500)}"]\n`;
-    const ci = Array.from({ length: 2000 }, (_, i) => job(i)).join("");
+    const long = "x".repeat(2000);
+    const ci = Array.from(
+      { length: 500 },
+      (_, i) => `j${i}:\n  services: ["docker:24-dind"]\n  script: ["${long}"]\n`,
+    ).join("");
     const files = { ".gitlab-ci.yml": ci };
     const project = setup.gitlab.world.addProject("acme/app", { files });
     const { lines } = await runJson(setup, ["--project", "acme/app"]);
     expect(lines.get("acme/app")).toMatchObject({ status: "opened" });
     expect(project.mergeRequests[0]?.description.length).toBeLessThan(20_000);
-    expect(project.mergeRequests[0]?.description).toContain("1950 more");
+    expect(project.mergeRequests[0]?.description).toContain("450 more");
   });
 });

@@ -97,8 +97,8 @@ describe("a run that is killed", () => {
     async () => {
       const random = createRandom(20261123);
       const killedAt = new Set<string>();
-      let kills = 0;
-      for (let round = 0; kills < ROUNDS; round += 1) {
+      const kills = { done: 0 };
+      for (let round = 0; kills.done < ROUNDS; round += 1) {
         const scene = SCENES[random(SCENES.length)] ?? "new";
         const project = await addScene(round, scene);
         const stop = new AbortController();
@@ -113,7 +113,7 @@ describe("a run that is killed", () => {
             const isHit = count === anyAt || (method !== "GET" && writes === writeAt);
             if (!isHit || stop.signal.aborted) return null;
             killedAt.add(`${method} ${path.replace(/\d+/g, "N")}`);
-            kills += 1;
+            kills.done += 1;
             stop.abort(new Error("killed"));
             return { kind: "drop", effect };
           },

@@ -4,6 +4,8 @@ export interface TextEffects {
   readonly commands: readonly string[];
   /** Names that would get mail, such as `all`. */
   readonly mentions: readonly string[];
+  /** Tags that would be rendered (as far as the sanitizer lets them), such as `<img`. */
+  readonly html: readonly string[];
 }
 
 /**
@@ -14,14 +16,15 @@ export interface TextEffects {
  */
 export function scanText(text: string): TextEffects {
   const outside = text
-    .replaceAll(/^(`{3,}|~{3,})[^\n]*\n[\s\S]*?(?:^\1[ \t]*$|$(?![\s\S]))/gm, "")
+    .replaceAll(/^[ \t]*(`{3,}|~{3,})[^\n]*\n[\s\S]*?(?:^[ \t]*\1[ \t]*$|$(?![\s\S]))/gm, "")
     .replaceAll(/<!--[\s\S]*?-->/g, "");
   const commands = [...outside.matchAll(/^\/([a-z_]+)\b.*$/gim)].map((match) => match[0]);
   const prose = inlineBlocks(outside).map(withoutCodeSpans).join("\n");
   const mentions = [...prose.matchAll(/(?<![\w`/])@([a-z0-9_](?:[\w.-]*\w)?)/gi)].map(
     (match) => match[1] ?? "",
   );
-  return { commands, mentions };
+  const html = [...prose.matchAll(/(?<!\\)<\/?[a-z][\w-]*(?=[\s>/])/gi)].map((match) => match[0]);
+  return { commands, mentions, html };
 }
 
 /** A code span ends with its paragraph, and in a table with its cell: GFM splits cells before it looks for code. */

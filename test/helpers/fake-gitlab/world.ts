@@ -215,10 +215,9 @@ export class World {
 
   /** Notes what GitLab would do because of a text. */
   readText(where: string, text: string): void {
-    const effects = scanText(text);
-    if (effects.commands.length > 0 || effects.mentions.length > 0) {
-      this.textEvents.push({ where, ...effects });
-    }
+    const { commands, mentions, html } = scanText(text);
+    if (commands.length + mentions.length + html.length === 0) return;
+    this.textEvents.push({ where, commands, mentions, html });
   }
 
   /** A finished pipeline with its jobs and their logs. */
