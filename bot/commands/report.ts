@@ -18,6 +18,7 @@ import {
   isFlagSet,
   textFlag,
 } from "./command.ts";
+import { pathFlag, readDays, readScope } from "./scope.ts";
 
 const HELP = `tidepool report: what the mirror did for a project or a group, in one issue
 
@@ -46,7 +47,6 @@ Example:
 
 const text = { type: "string" } as const;
 const DAY_MS = 86_400_000;
-const MAX_DAYS = 90;
 
 /** What tests put in the place of the machine's own. */
 export interface ReportPorts {
@@ -80,7 +80,7 @@ async function run(
 ): Promise<ExitCode> {
   const { env, stdout, stderr } = context;
   const scope = readScope(args);
-  const days = readDays(args);
+  const days = readDays(args, "7d");
   const mirror = requireMirror(textFlag(args, "mirror"), env);
   const isDry = isFlagSet(args, "dry-run");
   const home = issueHome(args, { scope, env, isDry });
@@ -151,32 +151,12 @@ function scopeName({ kind, path }: Scope): string {
   return `${kind}:${path}`;
 }
 
-function readScope(args: CommandArguments): Scope {
-  const project = trimPath(textFlag(args, "project"));
-  const group = trimPath(textFlag(args, "group"));
-  if ((project === "") === (group === ""))
-    throw new UsageError("say what to report on: either --project G/P or --group G");
-  return project === "" ? { kind: "group", path: group } : { kind: "project", path: project };
-}
-
-function trimPath(path: string | undefined): string {
-  return path?.replaceAll(/^\/+|\/+$/g, "") ?? "";
-}
-
-function readDays(args: CommandArguments): number {
-  const given = textFlag(args, "since") ?? "7d";
-  const days = Number(/^(\d{1,3})d$/.exec(given)?.[1] ?? Number.NaN);
-  if (!(days >= 1 && days <= MAX_DAYS))
-    throw new UsageError(`--since takes days from 1d to ${MAX_DAYS}d, not "${given}"`);
-  return days;
-}
-
 /** The project whose issue it is; `null` in a dry run of a group, which needs none. */
 function issueHome(
   args: CommandArguments,
   { scope, env, isDry }: { scope: Scope; env: Environment; isDry: boolean },
 ): string | null {
-  const given = trimPath(textFlag(args, "issue-project"));
+  const given = pathFlag(args, "issue-project");
   if (given !== "") return given;
   if (scope.kind === "project") return scope.path;
   const own = env["CI_PROJECT_PATH"];

@@ -9,8 +9,11 @@ import { findMergeRequest } from "../gitlab/merge-requests.ts";
 import { type Pipeline, readPipeline } from "../gitlab/pipelines.ts";
 import { findProject } from "../gitlab/projects.ts";
 import type { MergeRequest, Project } from "../gitlab/schema.ts";
+import type { Mirror } from "../files/mirror.ts";
 import { MirrorClient } from "../mirror/client.ts";
+import { listUnverified } from "../proof/finished.ts";
 import { acceptToken, provePipeline } from "../proof/prove.ts";
+import type { Scope } from "../proof/survey.ts";
 import { STATUS_NAME, publish, publishStatus } from "../proof/publish.ts";
 import { renderJunit } from "../render/junit.ts";
 import { renderVerifyComment } from "../render/verify-comment.ts";
@@ -25,10 +28,12 @@ import {
   isFlagSet,
   textFlag,
 } from "./command.ts";
+import { pathFlag, readDays, readScope } from "./scope.ts";
 
 const HELP = `tidepool verify: did this pipeline's images come from the mirror?
 
 Usage: tidepool verify --project G/P (--merge-request IID | --pipeline ID) --mirror URL [options]
+       tidepool verify (--project G/P | --group G) --finished --mirror URL [options]
 
 Reads the logs of every job that ran, child and downstream pipelines and earlier attempts included, and joins what they
 pulled with the mirror's own pull log. With --merge-request its last pipeline is looked at, and the verdict stands in one
@@ -40,6 +45,9 @@ A mirror without an API of Tidepool's, a plain registry:2 for one, is asked for 
   --project G/P        the project
   --merge-request IID  a merge request's number; its head's pipeline is verified
   --pipeline ID        a pipeline's number; no comment is written
+  --finished           every open merge request whose head's pipeline has finished and is not told of yet: for schedules
+  --group G            with --finished: all projects of a group and its subgroups
+  --since DAYS         with --finished: merge requests touched in the last days, such as 2d (default: 2d)
   --mirror URL         the mirror (or TIDEPOOL_MIRROR)
   --junit FILE         write a JUnit report as well: an image is a test case
   --json               print the verdicts as JSON
@@ -53,6 +61,8 @@ Exit codes: 0 nothing went round the mirror, 1 something did, or an error, 2 wro
 Example:
   tidepool verify --project acme/shop --merge-request 12 --mirror https://mirror.example.com --junit tidepool.xml
 `;
+
+const DAY_MS = 86_400_000;
 
 const text = { type: "string" } as const;
 const flag = { type: "boolean" } as const;
@@ -69,8 +79,11 @@ export function createVerify(ports: VerifyPorts = {}): Command {
     maxPositionals: 0,
     options: {
       project: text,
+      group: text,
       "merge-request": text,
       pipeline: text,
+      finished: flag,
+      since: text,
       mirror: text,
       junit: text,
       json: flag,
@@ -91,47 +104,87 @@ interface Target {
   readonly merge: MergeRequest | null;
 }
 
+/** What one run of the command works with. */
+interface Run {
+  readonly args: CommandArguments;
+  readonly context: CommandContext;
+  readonly api: Api;
+  readonly client: MirrorClient;
+  readonly mirror: Mirror;
+  readonly userId: number;
+}
+
 async function run(
   args: CommandArguments,
   context: CommandContext,
   ports: VerifyPorts,
 ): Promise<ExitCode> {
-  const { env, stdout, stderr } = context;
-  const asked = readTarget(args);
+  const { env, stderr } = context;
+  const asked = readAsked(args);
   const mirror = requireMirror(textFlag(args, "mirror"), env);
   const client = new MirrorClient(mirror, env["TIDEPOOL_TOKEN"] || null);
   const api = createApi(requireGitLab(env), ports);
-  const isDry = isFlagSet(args, "dry-run");
-  const identity = await acceptToken(api, isDry ? "read" : "write");
+  const identity = await acceptToken(api, isFlagSet(args, "dry-run") ? "read" : "write");
   for (const warning of identity.warnings) stderr.write(`warning: ${warning}\n`);
+  const work = { args, context, api, client, mirror, userId: identity.user.id };
+  if (asked.kind === "finished") return verifyFinished(work, asked);
+  return verifyOne(work, await findTarget(api, asked));
+}
 
-  const target = await findTarget(api, asked);
-  const { project, pipeline, merge } = target;
-  // Downstream of a fork the head's pipeline runs in the fork.
+/** One merge request's trouble does not stop the others; the mirror's stops all. */
+async function verifyFinished(work: Run, { scope, days }: AskedFinished): Promise<ExitCode> {
+  const { api, userId, context } = work;
+  const sinceMs = api.clock.now() - days * DAY_MS;
+  let worst: ExitCode = 0;
+  for await (const target of listUnverified(api, scope, { sinceMs, userId })) {
+    const name = `${target.project.path}!${target.merge.iid}`;
+    context.stdout.write(`${name}\n`);
+    try {
+      worst = Math.max(worst, await verifyOne(work, target)) as ExitCode;
+    } catch (error) {
+      if (!isGitLabError(error)) throw error;
+      context.stderr.write(`${name}: ${error.message}\n`);
+      worst = 1;
+    }
+  }
+  return worst;
+}
+
+async function verifyOne(work: Run, { project, pipeline, merge }: Target): Promise<ExitCode> {
+  const { args, context, api, userId } = work;
+  // The head's pipeline of a fork's merge request may run in the fork.
   const projectId = pipeline.projectId ?? project.id;
-  const own = env["CI_JOB_ID"];
+  const own = context.env["CI_JOB_ID"];
   const ownJobId = own === undefined ? null : Number(own);
-  const view = await provePipeline({ api, client, mirror }, { projectId, pipeline, ownJobId });
+  const view = await provePipeline(work, { projectId, pipeline, ownJobId });
 
   const junit = textFlag(args, "junit");
   if (junit !== undefined) await writeFile(resolve(context.cwd, junit), renderJunit(view));
   const isAdvisory = isFlagSet(args, "advisory");
-  if (!isDry) {
+  if (!isFlagSet(args, "dry-run")) {
     if (merge !== null) {
       const place = { projectId: project.id, iid: merge.iid };
-      const published = await publish(api, { place, merge, userId: identity.user.id }, view);
-      stderr.write(`comment on !${merge.iid}: ${published.comment}\n`);
+      const { comment } = await publish(api, { place, merge, userId }, view);
+      context.stderr.write(`comment on !${merge.iid}: ${comment}\n`);
     }
-    try {
-      await publishStatus(api, { projectId, isAdvisory }, view);
-    } catch (error) {
-      // A Reporter may comment and may not set statuses: the comment stands, and that is most of it.
-      if (!isGitLabError(error, 403)) throw error;
-      stderr.write(`warning: no commit status: ${error.message}\n`);
-    }
+    await tryStatus(work, { projectId, isAdvisory }, view);
   }
-  stdout.write(print(args, view));
+  context.stdout.write(print(args, view));
   return view.summary.state === "bypassed" && !isAdvisory ? 1 : 0;
+}
+
+async function tryStatus(
+  { api, context }: Run,
+  place: { readonly projectId: number; readonly isAdvisory: boolean },
+  view: Verification,
+): Promise<void> {
+  try {
+    await publishStatus(api, place, view);
+  } catch (error) {
+    // A Reporter may comment and may not set statuses: the comment stands, and that is most of it.
+    if (!isGitLabError(error, 403)) throw error;
+    context.stderr.write(`warning: no commit status: ${error.message}\n`);
+  }
 }
 
 function print(args: CommandArguments, view: Verification): string {
@@ -139,27 +192,45 @@ function print(args: CommandArguments, view: Verification): string {
   return isFlagSet(args, "dry-run") ? `${renderVerifyComment(view)}\n` : renderVerifyText(view);
 }
 
-interface Asked {
-  readonly project: string;
+interface AskedOne {
   readonly kind: "merge-request" | "pipeline";
+  readonly project: string;
   readonly id: number;
 }
 
-function readTarget(args: CommandArguments): Asked {
-  const project = textFlag(args, "project")?.replaceAll(/^\/+|\/+$/g, "") ?? "";
+interface AskedFinished {
+  readonly kind: "finished";
+  readonly scope: Scope;
+  readonly days: number;
+}
+
+function readAsked(args: CommandArguments): AskedOne | AskedFinished {
+  if (isFlagSet(args, "finished")) return readFinished(args);
+  const project = pathFlag(args, "project");
   if (project === "") throw new UsageError("say which project: --project G/P");
+  for (const name of ["group", "since"])
+    if (textFlag(args, name) !== undefined) throw new UsageError(`--${name} goes with --finished`);
   const merge = textFlag(args, "merge-request");
   const pipeline = textFlag(args, "pipeline");
   if ((merge === undefined) === (pipeline === undefined))
-    throw new UsageError("say what to verify: either --merge-request IID or --pipeline ID");
+    throw new UsageError("say what to verify: --merge-request IID, --pipeline ID or --finished");
   const kind = merge === undefined ? "pipeline" : "merge-request";
   const given = merge ?? pipeline ?? "";
   if (!/^[1-9]\d{0,14}$/.test(given))
     throw new UsageError(`--${kind} takes a number, not "${given}"`);
-  return { project, kind, id: Number(given) };
+  return { kind, project, id: Number(given) };
 }
 
-async function findTarget(api: Api, { project: path, kind, id }: Asked): Promise<Target> {
+function readFinished(args: CommandArguments): AskedFinished {
+  for (const name of ["merge-request", "pipeline", "junit"])
+    if (textFlag(args, name) !== undefined)
+      throw new UsageError(`--${name} is about one pipeline, --finished about many`);
+  if (isFlagSet(args, "json"))
+    throw new UsageError("--json is about one pipeline, --finished about many");
+  return { kind: "finished", scope: readScope(args), days: readDays(args, "2d") };
+}
+
+async function findTarget(api: Api, { project: path, kind, id }: AskedOne): Promise<Target> {
   const project = await findProject(api, path);
   if (project === null)
     throw new BotError(`${api.url} has no project ${path}, or GITLAB_TOKEN may not see it`);

@@ -1,6 +1,11 @@
 import type { Api } from "../gitlab/api.ts";
-import { editNote, type MergeRequestPlace } from "../gitlab/merge-requests.ts";
-import { addNote, editMergeRequest, listNotes } from "../gitlab/merge-requests.ts";
+import {
+  addNote,
+  editMergeRequest,
+  editNote,
+  listNotes,
+  type MergeRequestPlace,
+} from "../gitlab/merge-requests.ts";
 import { setStatus } from "../gitlab/pipelines.ts";
 import type { MergeRequest, Note } from "../gitlab/schema.ts";
 import { parseMarker } from "../render/marker.ts";
@@ -23,14 +28,15 @@ export interface Publication {
 
 /** What publishing came to. */
 export interface Published {
-  readonly comment: "written" | "edited" | "unchanged";
+  /** `none` where nothing was pulled and no comment stands that would have to say so. */
+  readonly comment: "written" | "edited" | "unchanged" | "none";
   readonly flipped: boolean;
 }
 
 /**
  * Writes the merge request's one comment, or edits it; a short new note only where the verdict flips.
  *
- * The comment is found by its marker, and must be the bot's own. The onboarding merge request's description gets a
+ * The comment is found by its marker, and must be the bot's own. None is begun to say that nothing was pulled. The onboarding merge request's description gets a
  * measured line as well.
  */
 export async function publish(
@@ -45,6 +51,7 @@ export async function publish(
   );
   await publishMeasure(api, { place, merge }, view);
   if (own === undefined) {
+    if (view.summary.state === "nothing") return { comment: "none", flipped: false };
     await addNote(api, place, body);
     return { comment: "written", flipped: false };
   }

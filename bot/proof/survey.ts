@@ -76,7 +76,8 @@ export async function surveyProjects(
   };
 }
 
-async function* listScope(api: Api, { kind, path }: Scope): AsyncGenerator<Project> {
+/** The projects of a scope. @throws {@link BotError} where a named one does not exist or may not be seen */
+export async function* listScope(api: Api, { kind, path }: Scope): AsyncGenerator<Project> {
   if (kind === "group") {
     for await (const page of listGroupProjects(api, path)) yield* page;
     return;

@@ -25,7 +25,7 @@ export const REASON_WORDS: Readonly<Record<Reason, string>> = {
   "downloaded-without-record":
     "it was downloaded in this job, and the mirror gave no such image then",
   "not-in-catalog": "it was downloaded in this job, and the mirror does not hold it",
-  "in-catalog": "the mirror's catalog has it",
+  "in-catalog": "its repository is in the mirror's catalog",
   "on-the-runner": "the daemon had it",
   "earlier-in-job": "pulled earlier in this job",
   "build-cache": "from the build cache",

@@ -97,3 +97,12 @@ function openMerge({ gitlab, human }: Setup, project: Project): MergeRequest {
   project.mergeRequests.push(merge);
   return merge;
 }
+
+/** What texts set off in GitLab beside showing: commands, mentions, and HTML other than our own folds. */
+export function effects({ gitlab }: Setup): string[] {
+  return gitlab.world.textEvents.flatMap(({ commands, mentions, html }) => [
+    ...commands,
+    ...mentions,
+    ...html.filter((tag) => !/^<\/?(?:details|summary)$/.test(tag)),
+  ]);
+}

@@ -11,7 +11,7 @@ import {
 } from "../../helpers/fake-mirror.ts";
 import { type Setup, startGitLab } from "../../helpers/gitlab-setup.ts";
 import { type RunResult, runCommand } from "../../helpers/run-command.ts";
-import { pullJob } from "../../helpers/verify.ts";
+import { effects, pullJob } from "../../helpers/verify.ts";
 import { VirtualClock } from "../../helpers/virtual-clock.ts";
 import { entry, stats } from "../render/views.ts";
 import { record } from "../verify/world.ts";
@@ -129,7 +129,7 @@ describe("tidepool report on a group", () => {
       /pie showData/,
     ])
       expect(body).toMatch(row);
-    expect(story.setup.gitlab.world.textEvents).toEqual([]);
+    expect(effects(story.setup)).toEqual([]);
   });
 
   it("edits nothing when it is run twice with nothing new, and its own issue when there is", async () => {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { formatMarker } from "../../../bot/render/marker.ts";
 import { BARE_429, every } from "../../helpers/fake-gitlab/faults.ts";
-import { TIMES, type VerifyStory, pullJob, startStory } from "../../helpers/verify.ts";
+import { TIMES, type VerifyStory, effects, pullJob, startStory } from "../../helpers/verify.ts";
 import { HOSTILE } from "../render/views.ts";
 import { START, must, pulled, record } from "../verify/world.ts";
 
@@ -146,7 +146,7 @@ describe("tidepool verify on a merge request", () => {
     );
     await story.verify(MR);
     expect(story.merge.notes).toHaveLength(1);
-    expect(story.setup.gitlab.world.textEvents).toEqual([]);
+    expect(effects(story.setup)).toEqual([]);
   });
 });
 
