@@ -117,6 +117,22 @@ describe("refreshing", () => {
     expect(text).toContain("# moved");
   });
 
+  it("does not happen over and over while GitLab still tells of conflicts from before the push", async () => {
+    await bench.run();
+    const { repository } = bench.project;
+    repository.hasConflicts = () => true;
+    expect((await bench.run()).writes).toEqual([]);
+  });
+
+  it("does not happen to a merge request that somebody turned to another branch", async () => {
+    await bench.run();
+    bench.push("develop", "# quite another file\n");
+    bench.merge().targetBranch = "develop";
+    bench.push("main", MORE_DIND);
+    const { status, reason, writes } = await bench.run();
+    expect([status, reason, writes]).toEqual(["unchanged", "was turned to develop", []]);
+  });
+
   it("never deletes the branch", async () => {
     await bench.run();
     bench.push("main", MORE_DIND);

@@ -78,6 +78,15 @@ describe("which projects", () => {
     );
   });
 
+  it("of a group that is nothing fail alone", async () => {
+    add("acme/app");
+    const flags = ["--group", "nope", "--group", "acme", "--dry-run"];
+    expect(await statuses(...flags)).toEqual({
+      nope: "does not exist, or the token's user may not see it",
+      "acme/app": "would-open",
+    });
+  });
+
   it("are filtered by pattern and topic", async () => {
     add("acme/api-one", { topics: ["docker"] });
     add("acme/sub/api-two", { topics: ["docker", "go"] });
