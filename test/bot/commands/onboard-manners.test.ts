@@ -194,6 +194,20 @@ describe("a branch that somebody else pushed to", () => {
     expect(bench.project.repository.branches.get(BRANCH_NAME)).toBe(theirs);
   });
 
+  it("is left alone though the push came while the bot was about to refresh it", async () => {
+    await bench.run();
+    bench.push("main", MORE_DIND);
+    let human = "";
+    bench.setup.gitlab.faults = [
+      ({ path }) => {
+        if (path.endsWith("/ci/lint") && human === "") human = bench.push(BRANCH_NAME, "# mine\n");
+        return null;
+      },
+    ];
+    expect((await bench.run()).status).toBe("left-alone");
+    expect(bench.project.repository.branches.get(BRANCH_NAME)).toBe(human);
+  });
+
   it("is rebuilt when somebody ticks the box, once", async () => {
     await bench.run();
     bench.push(BRANCH_NAME, "# mine\n");

@@ -176,6 +176,21 @@ describe("one failing project", () => {
   });
 });
 
+describe("a list of projects that breaks off", () => {
+  it("ends the run before anything is opened, as what was not seen may clash with what was", async () => {
+    for (let i = 0; i < 120; i += 1) add(`acme/p${i}`, { files: { [CI]: PLAIN_CI } });
+    add("acme/app");
+    setup.gitlab.faults = [
+      ({ path, count }) =>
+        path === "/groups/acme/projects" && count > 5
+          ? { kind: "answer", status: 500, effect: false }
+          : null,
+    ];
+    await expect(runOnboard(setup, ["--group", "acme"])).rejects.toThrow("GitLab answered 500");
+    expect(setup.gitlab.writes()).toEqual([]);
+  });
+});
+
 describe("the token", () => {
   it("with read_api suffices for a dry run, which writes nothing and prints the diff", async () => {
     add("acme/app");
