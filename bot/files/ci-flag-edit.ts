@@ -32,7 +32,7 @@ interface Outcome {
 }
 
 function mirrorEdit({ file, node }: ArgumentList, { splices, values }: Outcome): ListEdit {
-  const path = [...(file.paths.get(node) ?? []), "items"];
+  const path = [...file.pathOf(node), "items"];
   return { splices, changes: [{ op: "replace", path, value: values }], purpose: "mirror" };
 }
 

@@ -131,7 +131,7 @@ function planOther(
     verdict: "edit",
     line: file.lineAt(startOf(node)),
     splices: [{ start: startOf(node), end: endOf(file.source, node), text: mirror.host }],
-    changes: [{ op: "replace", path: file.paths.get(node) ?? [], value: mirror.host }],
+    changes: [{ op: "replace", path: file.pathOf(node), value: mirror.host }],
     why: `kaniko in ${name}: the mirror takes the place of ${value}`,
     purpose: "mirror",
   };
@@ -192,7 +192,7 @@ function addToVariables(file: YamlFile, block: YAMLMap, mirror: Mirror): Change 
   const at = startOf(block);
   const indent = " ".repeat(column(file, at));
   const text = `${KANIKO_VARIABLE}: ${mirror.host}${lineBreakAt(file.source, at)}${indent}`;
-  const path = [...(file.paths.get(block) ?? []), "pairs", 0];
+  const path = [...file.pathOf(block), "pairs", 0];
   const value = { key: KANIKO_VARIABLE, value: mirror.host };
   return { splices: [{ start: at, end: at, text }], changes: [{ op: "add", path, value }] };
 }
@@ -216,7 +216,7 @@ function addVariablesBlock(file: YamlFile, map: YAMLMap, mirror: Mirror): Change
     changes: [
       {
         op: "add",
-        path: [...(file.paths.get(map) ?? []), "pairs", number + 1],
+        path: [...file.pathOf(map), "pairs", number + 1],
         value: {
           key: "variables",
           value: { pairs: [{ key: KANIKO_VARIABLE, value: mirror.host }] },

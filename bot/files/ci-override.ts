@@ -204,9 +204,7 @@ function overrideWithin(file: YamlFile, map: YAMLMap, job: ForeignJob): Edit | L
     verdict: "edit",
     line: file.lineAt(at),
     splices: [{ start: at, end: at, text }],
-    changes: [
-      { op: "add", path: [...(file.paths.get(map) ?? []), "pairs", 0], value: servicesData(job) },
-    ],
+    changes: [{ op: "add", path: [...file.pathOf(map), "pairs", 0], value: servicesData(job) }],
     why: `${job.name} gets the services of its included job again, with the mirror`,
     purpose: "mirror",
   };
@@ -221,7 +219,7 @@ function appendJobs(file: YamlFile, root: YAMLMap, jobs: readonly ForeignJob[]):
   );
   const text = blocks.join(lineBreak);
   const isClosed = source === "" || source.endsWith("\n");
-  const path = file.paths.get(root) ?? [];
+  const path = file.pathOf(root);
   return {
     verdict: "edit",
     line: file.lineAt(at),

@@ -179,7 +179,7 @@ export function planIdleVariables(file: YamlFile, options: EditOptions): readonl
         attention: false,
       };
     }
-    const { source, paths } = file;
+    const { source } = file;
     const key = pair.key as Parameters<typeof startOf>[0];
     const start = startOfLine(source, startOf(key));
     const lineEnd = endOfLine(source, endOf(source, pair.value as typeof key));
@@ -190,7 +190,7 @@ export function planIdleVariables(file: YamlFile, options: EditOptions): readonl
       verdict: "edit",
       line: idle.line,
       splices: [{ start, end, text: "" }],
-      changes: [{ op: "remove", path: [...(paths.get(idle.map) ?? []), "pairs", idle.number] }],
+      changes: [{ op: "remove", path: [...file.pathOf(idle.map), "pairs", idle.number] }],
       why: `${idle.name} goes: dockerd in a dind service does not read it`,
       purpose: "repair",
     };

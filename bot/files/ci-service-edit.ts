@@ -84,7 +84,7 @@ function fillEmptyCommand(
   service: Service,
   { node, key }: { readonly node: Node; readonly key: Node },
 ): Edit {
-  const { source, paths } = editing.file;
+  const { source } = editing.file;
   const isWritten = !isAlias(node) && endOf(source, node) > startOf(node);
   const colon = source.indexOf(":", endOf(source, key)) + 1;
   const splice = isWritten
@@ -93,12 +93,12 @@ function fillEmptyCommand(
   const value = { items: [mirrorArgument(editing.options.mirror)] };
   return serviceEdit(editing, service, {
     splices: [splice],
-    changes: [{ op: "replace", path: paths.get(node) ?? [], value }],
+    changes: [{ op: "replace", path: editing.file.pathOf(node), value }],
   });
 }
 
 function addToFlowMap(editing: ServiceEditing, service: Service, map: YAMLMap): Edit {
-  const { source, paths } = editing.file;
+  const { source } = editing.file;
   const last = map.items.at(-1);
   const node = (last?.value ?? last?.key) as Node;
   const at = endOf(source, node);
@@ -107,7 +107,7 @@ function addToFlowMap(editing: ServiceEditing, service: Service, map: YAMLMap): 
     changes: [
       {
         op: "add",
-        path: [...(paths.get(map) ?? []), "pairs", map.items.length],
+        path: [...editing.file.pathOf(map), "pairs", map.items.length],
         value: commandPair(editing),
       },
     ],
@@ -128,7 +128,7 @@ function addToBlockMap(editing: ServiceEditing, service: Service, map: YAMLMap):
     changes: [
       {
         op: "add",
-        path: [...(file.paths.get(map) ?? []), "pairs", name.number + 1],
+        path: [...file.pathOf(map), "pairs", name.number + 1],
         value: commandPair(editing),
       },
     ],
@@ -140,7 +140,7 @@ function wrapName(editing: ServiceEditing, service: Service): Edit | Left {
   const { file, listed } = editing;
   const { site } = service;
   const { node } = site;
-  const path = file.paths.get(node) ?? [];
+  const path = file.pathOf(node);
   const end = endOf(file.source, node);
   if (
     /[\r\n]/.test(file.source.slice(startOf(node), end)) ||

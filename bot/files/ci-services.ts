@@ -90,7 +90,7 @@ export function isSharedByDindOnly(file: YamlFile, node: Node, facts: CiFacts): 
 
 /** The map with an image name that a node is or is a value of. */
 function enclosingService(file: YamlFile, node: Node): YAMLMap | null {
-  const parent = file.parents.get(node);
+  const parent = file.parentOf(node);
   const candidates = isAlias(node) || isSeq(node) ? [parent] : [node, parent];
   for (const candidate of candidates) {
     if (isMap(candidate) && findPair(file, candidate, "name") !== null) return candidate;

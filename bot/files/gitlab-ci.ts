@@ -7,7 +7,7 @@ import { type Service, readService } from "./ci-services.ts";
 import { planService } from "./ci-service-edit.ts";
 import { type ServiceEditing, suggest } from "./ci-editing.ts";
 import type { Edit, EditOptions, FileKind, FilePlan, Left, SourceFile } from "./types.ts";
-import { type YamlFile, isYamlProblem, readYaml, yamlData } from "./yaml-file.ts";
+import { type YamlFile, fileData, isYamlProblem, readYaml, yamlData } from "./yaml-file.ts";
 
 /** `.gitlab-ci.yml` and every file of the repository that it includes. */
 export const gitlabCi: FileKind = {
@@ -33,7 +33,7 @@ function plan(source: SourceFile, options: EditOptions): FilePlan {
     ...planIdleVariables(file, options),
     ...planIncludes(file, source, options),
   ];
-  return sortOut(found);
+  return { ...sortOut(found), data: () => fileData(file) };
 }
 
 /** A file that GitLab refuses as well: not ours to mend. */

@@ -102,7 +102,7 @@ function readBlock(yaml: YamlFile, node: Scalar): Block | null {
     toml += line.slice(cut);
     outer += line.length;
   }
-  return { toml, line: yaml.lineAt(first), indent, lines, path: yaml.paths.get(node) ?? [] };
+  return { toml, line: yaml.lineAt(first), indent, lines, path: yaml.pathOf(node) };
 }
 
 function outward(block: Block, edit: Edit, line: number): Edit {

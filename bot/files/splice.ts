@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 
-import type { DataChange, Edit, FileKind, Splice } from "./types.ts";
+import type { DataChange, Edit, Splice } from "./types.ts";
 
 /**
  * Puts splices into a source; everything outside them stays as it is.
@@ -28,27 +28,23 @@ export function applyEdits(source: string, edits: readonly Edit[]): string | nul
 }
 
 /**
- * Checks an edited source by reading both again as data: they may differ by the changes of the edits alone.
+ * Checks an edited source by comparing both as data: they may differ by the changes of the edits alone.
  *
  * This is what catches a splice that is right as text and wrong as YAML.
+ *
+ * @param before - the data of the source; changed on the way
  */
-export function verifyEdits(
-  kind: Pick<FileKind, "data">,
-  texts: { readonly before: string; readonly after: string },
-  edits: readonly Edit[],
-): boolean {
-  const expected = kind.data(texts.before);
-  const actual = kind.data(texts.after);
-  if (expected === null || actual === null) return false;
+export function verifyEdits(before: unknown, after: unknown, edits: readonly Edit[]): boolean {
+  if (before === null || after === null) return false;
   // Backwards, so that an insertion never moves the index that an earlier change names.
   const ordered = edits.toSorted((a, b) => firstOffset(b) - firstOffset(a));
-  const root = { data: expected };
+  const root = { data: before };
   for (const edit of ordered) {
     for (const change of edit.changes.toReversed()) {
       if (!applyChange(root, change)) return false;
     }
   }
-  return isDeepStrictEqual(root.data, actual);
+  return isDeepStrictEqual(root.data, after);
 }
 
 function firstOffset(edit: Edit): number {

@@ -70,6 +70,8 @@ export interface Left {
 export interface FilePlan {
   readonly edits: readonly Edit[];
   readonly left: readonly Left[];
+  /** {@link FileKind.data} of the same source, where the kind has it at hand and no second parse is needed. */
+  data?(this: void): unknown;
 }
 
 /** How to edit. */

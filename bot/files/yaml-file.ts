@@ -25,8 +25,9 @@ export interface YamlFile {
   readonly documents: readonly Document.Parsed[];
   /** Line, from 1, of an offset. */
   lineAt(offset: number): number;
-  readonly paths: ReadonlyMap<Node, YamlPath>;
-  readonly parents: ReadonlyMap<Node, Node>;
+  pathOf(this: void, node: Node): YamlPath;
+  /** The map or list that a node is an item, a key or a value of. */
+  parentOf(this: void, node: Node): Node | null;
   /** What each alias stands for: the last anchor of its name before it. */
   readonly targets: ReadonlyMap<Alias, Node>;
   readonly uses: ReadonlyMap<Node, readonly Alias[]>;
@@ -68,7 +69,12 @@ export function isYamlProblem(result: YamlFile | YamlProblem): result is YamlPro
  */
 export function yamlData(source: string): unknown {
   const file = readYaml(source);
-  return isYamlProblem(file) ? null : file.documents.map((document) => nodeData(document.contents));
+  return isYamlProblem(file) ? null : fileData(file);
+}
+
+/** The same of a file that was read already. */
+export function fileData(file: YamlFile): unknown {
+  return file.documents.map((document) => nodeData(document.contents));
 }
 
 /** One node in the shape of {@link yamlData}. */
@@ -105,9 +111,14 @@ function firstLine(message: string): string {
 
 type Readable = Pick<YamlFile, "source" | "documents" | "lineAt">;
 
+/** Where a node stands: its collection, or none at the top of a document, and the steps from there. */
+interface Place {
+  readonly parent: Node | null;
+  readonly step: YamlPath;
+}
+
 interface Maps {
-  readonly paths: Map<Node, YamlPath>;
-  readonly parents: Map<Node, Node>;
+  readonly places: Map<Node, Place>;
   readonly targets: Map<Alias, Node>;
   readonly uses: Map<Node, Alias[]>;
   readonly anchors: Map<string, Node>;
@@ -115,15 +126,15 @@ interface Maps {
 
 function index(file: Readable): YamlFile | YamlProblem {
   const maps: Maps = {
-    paths: new Map(),
-    parents: new Map(),
+    places: new Map(),
     targets: new Map(),
     uses: new Map(),
     anchors: new Map(),
   };
-  for (const [number, document] of file.documents.entries()) {
+  for (const [number, { contents }] of file.documents.entries()) {
     maps.anchors.clear();
-    const lost = visit(document.contents, [number], maps);
+    if (contents !== null) maps.places.set(contents, { parent: null, step: [number] });
+    const lost = visit(contents, maps);
     if (lost !== null) {
       return {
         line: file.lineAt(lost.range?.[0] ?? 0),
@@ -131,38 +142,49 @@ function index(file: Readable): YamlFile | YamlProblem {
       };
     }
   }
-  return { ...file, ...maps };
+  const { places, targets, uses } = maps;
+  const parentOf = (node: Node): Node | null => places.get(node)?.parent ?? null;
+  return { ...file, targets, uses, parentOf, pathOf: (node) => pathOf(places, node) };
+}
+
+function pathOf(places: ReadonlyMap<Node, Place>, node: Node): YamlPath {
+  const steps: YamlPath[] = [];
+  for (let at: Node | null = node; at !== null; at = places.get(at)?.parent ?? null) {
+    steps.unshift(places.get(at)?.step ?? []);
+  }
+  return steps.flat();
 }
 
 /** Walks in the order of the text, since an alias means the last anchor before it. Returns an alias without one. */
-function visit(node: unknown, path: YamlPath, maps: Maps): Alias | null {
-  if (!isNode(node)) return null;
-  maps.paths.set(node, path);
+function visit(node: unknown, maps: Maps): Alias | null {
   if (isAlias(node)) {
     const target = maps.anchors.get(node.source);
     if (target === undefined) return node;
     maps.targets.set(node, target);
-    maps.uses.set(target, [...(maps.uses.get(target) ?? []), node]);
+    const uses = maps.uses.get(target);
+    if (uses === undefined) maps.uses.set(target, [node]);
+    else uses.push(node);
     return null;
   }
+  if (!isNode(node)) return null;
   if (node.anchor !== undefined) maps.anchors.set(node.anchor, node);
   for (const [child, step] of children(node)) {
-    if (isNode(child)) maps.parents.set(child, node);
-    const lost = visit(child, [...path, ...step], maps);
+    if (!isNode(child)) continue;
+    maps.places.set(child, { parent: node, step });
+    const lost = visit(child, maps);
     if (lost !== null) return lost;
   }
   return null;
 }
 
-function* children(node: Node): Generator<[unknown, YamlPath]> {
+function children(node: Node): readonly (readonly [unknown, YamlPath])[] {
   if (isMap(node)) {
-    for (const [number, pair] of node.items.entries()) {
-      yield [pair.key, ["pairs", number, "key"]];
-      yield [pair.value, ["pairs", number, "value"]];
-    }
-  } else if (isSeq(node)) {
-    for (const [number, item] of node.items.entries()) yield [item, ["items", number]];
+    return node.items.flatMap(({ key, value }, number) => [
+      [key, ["pairs", number, "key"]] as const,
+      [value, ["pairs", number, "value"]] as const,
+    ]);
   }
+  return isSeq(node) ? node.items.map((item, number) => [item, ["items", number]]) : [];
 }
 
 /** Follows an alias to what it stands for. */

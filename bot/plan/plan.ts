@@ -156,9 +156,15 @@ function settle(
 ): string | null {
   if (plan.edits.length === 0) return file.source;
   const after = applyEdits(file.source, plan.edits);
-  if (after === null || !verifyEdits(kind, { before: file.source, after }, plan.edits)) return null;
+  if (after === null) return null;
   const again = kind.plan({ ...file, source: after }, editOptions(options));
-  return again.edits.length === 0 ? after : null;
+  if (again.edits.length > 0) return null;
+  const data = { before: dataOf(kind, plan, file.source), after: dataOf(kind, again, after) };
+  return verifyEdits(data.before, data.after, plan.edits) ? after : null;
+}
+
+function dataOf(kind: FileKind, plan: FilePlan, source: string): unknown {
+  return plan.data === undefined ? kind.data(source) : plan.data();
 }
 
 function withdraw(edit: Edit): Left {

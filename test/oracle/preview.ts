@@ -72,11 +72,11 @@ function preview(gitlabCiLocal: string, directory: string, source: string): Json
   writeFileSync(join(directory, ".gitlab-ci.yml"), source);
   git(directory, ["add", "-A"]);
   git(directory, ["-c", "user.name=x", "-c", "user.email=x@x.example", "commit", "-q", "-m", "x"]);
-  const { status, stdout } = spawnSync(
-    process.execPath,
-    [gitlabCiLocal, "--preview", "--cwd", directory],
-    { encoding: "utf8", timeout: 30_000 },
-  );
+  const { status, stdout } = spawnSync(process.execPath, [gitlabCiLocal, "--preview"], {
+    cwd: directory,
+    encoding: "utf8",
+    timeout: 30_000,
+  });
   if (status !== 0) return null;
   return parse(stdout, { logLevel: "silent", maxAliasCount: -1 }) as Json;
 }
