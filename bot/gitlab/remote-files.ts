@@ -38,8 +38,9 @@ export class RemoteFiles {
   readonly opened = new Map<string, OpenedFile>();
   /** The commit that everything was read at; `null` before the first file. */
   base: string | null = null;
-  /** Whether the repository has more entries than were listed. */
-  isPartial = false;
+  /** Whether the repository has more entries than the bot lists at most. */
+  isCut = false;
+  private isPartial = false;
   private paths: readonly string[] | null = null;
   private readonly api: Api;
   private readonly projectId: number;
@@ -94,7 +95,8 @@ export class RemoteFiles {
           if (type === "blob" && mode !== "120000") paths.push(path);
         }
         if (page.length < PAGE) return paths;
-        if (pages === MAX_PAGES) break;
+        this.isCut = pages === MAX_PAGES;
+        if (this.isCut) break;
         if (pages === 1 && !(await this.isWorthListing())) break;
       }
     } catch (error) {

@@ -48,7 +48,7 @@ export async function findBranch(
   }
 }
 
-/** The commits that `to` has and `from` has not, and the paths they changed. */
+/** The paths that `to` changed since it left `from`. */
 export async function compare(
   api: Api,
   projectId: number,

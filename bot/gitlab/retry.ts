@@ -52,7 +52,7 @@ export function judge(attempt: Attempt, clock: { now(): number; random(): number
 }
 
 /** CI lint answers a POST and changes nothing: it may be repeated like reading. */
-export function isSafe({ method, endpoint }: Pick<Attempt, "method" | "endpoint">): boolean {
+function isSafe({ method, endpoint }: Pick<Attempt, "method" | "endpoint">): boolean {
   return (
     method === "GET" || method === "HEAD" || (method === "POST" && endpoint.endsWith("/ci/lint"))
   );

@@ -122,9 +122,8 @@ export type Commit = z.infer<typeof Commit>;
 /** A branch and its head. */
 export const Branch = z.object({ name: z.string(), commit: Commit });
 
-/** What lies between two commits. */
+/** The paths that differ between two commits. */
 export const Comparison = z.object({
-  commits: z.array(Commit),
   diffs: z.array(z.object({ old_path: z.string(), new_path: z.string() })),
 });
 

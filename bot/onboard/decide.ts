@@ -11,6 +11,7 @@ export interface Facts {
     readonly edit: string;
     readonly base: string | null;
   };
+  readonly defaultBranch: string;
   /** The open merge request from the bot's branch. */
   readonly open: OpenMergeRequest | null;
   /** The newest one from the bot's branch that is no longer open. */
@@ -58,13 +59,17 @@ export function decide(facts: Facts): Decision {
   return decidePast(facts) ?? { action: "open", reason: "not asked yet" };
 }
 
-function decideOpen({ plan }: Facts, open: OpenMergeRequest): Decision {
+function decideOpen({ plan, defaultBranch }: Facts, open: OpenMergeRequest): Decision {
   const { merge, marker, trailer } = open;
   if (marker === null) {
     const reason = `!${merge.iid} is on the bot's branch and bears no marker of the bot`;
     return { action: "leave-alone", merge, reason };
   }
   if (merge.state === "locked") return { action: "keep", merge, reason: "is being merged" };
+  if (merge.targetBranch !== defaultBranch) {
+    // Whoever turned it to another branch knows why; conflicts there say nothing about our edits.
+    return { action: "keep", merge, reason: `was turned to ${merge.targetBranch}` };
+  }
   const isForeign = open.head === "foreign" && !open.isRebuildAsked;
   if (isForeign)
     return { action: "hands-off", merge, reason: "somebody else pushed to the branch" };
@@ -80,7 +85,10 @@ function decideOpen({ plan }: Facts, open: OpenMergeRequest): Decision {
   if (isDone) return describe(merge);
   if (marker.edit !== plan.edit)
     return { action: "refresh", merge, reason: "other edits are needed now" };
-  if (merge.hasConflicts) return { action: "refresh", merge, reason: "it no longer applies" };
+  // On the newest commit nothing can conflict: GitLab's answer is from before the last push.
+  const mayConflict = marker.base !== plan.base;
+  if (merge.hasConflicts && mayConflict)
+    return { action: "refresh", merge, reason: "it no longer applies" };
   return { action: "keep", merge, reason: "is open and still applies" };
 }
 

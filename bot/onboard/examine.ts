@@ -79,14 +79,18 @@ export async function examine(
   const merges = await listMergeRequests(api, project.id, BRANCH_NAME);
   const past = findPast(merges);
   const edit = digestEdits(plan);
-  const isUnsure = files.isPartial || plan.left.some((left) => UNSURE.has(left.code));
+  const isUnsure = files.isCut || plan.left.some((left) => UNSURE.has(left.code));
   const decision = decide({
     plan: { isEmpty: plan.files.length === 0, isUnsure, edit, base: files.base },
     open: await findOpen(session, project, merges),
     past,
+    defaultBranch,
     reopen: options.reopen,
   });
-  const notes = isElsewhere ? [`its CI configuration is ${ciConfigPath}, elsewhere`] : [];
+  const notes = [
+    ...(isElsewhere ? [`its CI configuration is ${ciConfigPath}, elsewhere`] : []),
+    ...(files.isCut ? ["it has too many files to list: only the first were looked at"] : []),
+  ];
   const wishes = combine(options.wishes, config);
   return { project, defaultBranch, ciConfigPath, files, plan, edit, wishes, decision, past, notes };
 }

@@ -17,7 +17,7 @@ export interface LayerUse {
 }
 
 /** Not at all, as it is, or only once its merge request is merged. */
-export type Use = "none" | "present" | "planned";
+type Use = "none" | "present" | "planned";
 
 const FLAG = "--registry-mirror";
 /** A volume `host:/etc/docker/daemon.json[:ro]`, or a Kubernetes `mount_path`. */

@@ -41,7 +41,7 @@ export interface ProjectResult {
 }
 
 /** A file with what is done to it. */
-export interface ChangedFile {
+interface ChangedFile {
   readonly path: string;
   /** Lines that come new or changed. */
   readonly lines: number;

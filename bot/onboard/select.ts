@@ -1,4 +1,5 @@
 import type { Api } from "../gitlab/api.ts";
+import { isGitLabError } from "../gitlab/errors.ts";
 import {
   DEVELOPER,
   findProject,
@@ -64,7 +65,11 @@ async function* candidates(
   yield* named(selection, "named");
   const role = neededRole(options);
   for (const group of options.groups) {
-    const ids = await listIdsByRole(api, group, role);
+    const ids = await findIds(api, group, role);
+    if (ids === null) {
+      yield { kind: "missing", path: group };
+      continue;
+    }
     for await (const page of listGroupProjects(api, group)) {
       for (const project of page) {
         const reason = ids.has(project.id) ? null : lowRole(role);
@@ -79,6 +84,16 @@ async function* candidates(
     for (const project of page) {
       yield { kind: "listed", project, hasRole: () => askRole(selection, project) };
     }
+  }
+}
+
+/** `null` where there is no such group, or it may not be seen. */
+async function findIds(api: Api, group: string, role: number): Promise<Set<number> | null> {
+  try {
+    return await listIdsByRole(api, group, role);
+  } catch (error) {
+    if (isGitLabError(error, 404)) return null;
+    throw error;
   }
 }
 

@@ -17,6 +17,8 @@ export interface RunResult {
 export interface RunOptions extends OnboardPorts {
   readonly token?: string;
   readonly mirror?: string;
+  /** Whether standard error is a terminal. */
+  readonly terminal?: boolean;
 }
 
 /** Runs `tidepool onboard` in this process, as its command line would. */
@@ -25,12 +27,12 @@ export async function runOnboard(
   argv: readonly string[],
   options: RunOptions = {},
 ): Promise<RunResult> {
-  const { token = setup.token.secret, mirror = MIRROR, ...ports } = options;
+  const { token = setup.token.secret, mirror = MIRROR, terminal = false, ...ports } = options;
   const command = createOnboard({ clock: new VirtualClock(), ...ports });
   const args = parseArgs({ args: [...argv], options: command.options, allowPositionals: true });
   const written = { stdout: "", stderr: "" };
   const output = (name: "stdout" | "stderr") => ({
-    colour: false,
+    colour: terminal && name === "stderr",
     write: (text: string) => {
       written[name] += text;
     },

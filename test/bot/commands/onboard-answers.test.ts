@@ -125,6 +125,14 @@ describe("a default branch that needs nothing any more", () => {
     expect(bench.merge().state).toBe("opened");
   });
 
+  it("is seen in a repository of many files too", async () => {
+    const files = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`src/${i}.txt`, "x"]));
+    bench.setup.gitlab.world.push(bench.project, "main", { files });
+    expect((await bench.run()).status).toBe("opened");
+    bench.push("main", "test:\n  script: [make]\n");
+    expect((await bench.run()).status).toBe("closed");
+  });
+
   it("closes nothing of somebody else's", async () => {
     await bench.run();
     bench.push(BRANCH_NAME, "# mine\n");

@@ -117,6 +117,22 @@ describe("refreshing", () => {
     expect(text).toContain("# moved");
   });
 
+  it("does not happen over and over while GitLab still tells of conflicts from before the push", async () => {
+    await bench.run();
+    const { repository } = bench.project;
+    repository.hasConflicts = () => true;
+    expect((await bench.run()).writes).toEqual([]);
+  });
+
+  it("does not happen to a merge request that somebody turned to another branch", async () => {
+    await bench.run();
+    bench.push("develop", "# quite another file\n");
+    bench.merge().targetBranch = "develop";
+    bench.push("main", MORE_DIND);
+    const { status, reason, writes } = await bench.run();
+    expect([status, reason, writes]).toEqual(["unchanged", "was turned to develop", []]);
+  });
+
   it("never deletes the branch", async () => {
     await bench.run();
     bench.push("main", MORE_DIND);
@@ -176,6 +192,20 @@ describe("a branch that somebody else pushed to", () => {
     const { status, writes } = await bench.run();
     expect([status, writes]).toEqual(["left-alone", []]);
     expect(bench.project.repository.branches.get(BRANCH_NAME)).toBe(theirs);
+  });
+
+  it("is left alone though the push came while the bot was about to refresh it", async () => {
+    await bench.run();
+    bench.push("main", MORE_DIND);
+    let human = "";
+    bench.setup.gitlab.faults = [
+      ({ path }) => {
+        if (path.endsWith("/ci/lint") && human === "") human = bench.push(BRANCH_NAME, "# mine\n");
+        return null;
+      },
+    ];
+    expect((await bench.run()).status).toBe("left-alone");
+    expect(bench.project.repository.branches.get(BRANCH_NAME)).toBe(human);
   });
 
   it("is rebuilt when somebody ticks the box, once", async () => {

@@ -78,6 +78,15 @@ describe("which projects", () => {
     );
   });
 
+  it("of a group that is nothing fail alone", async () => {
+    add("acme/app");
+    const flags = ["--group", "nope", "--group", "acme", "--dry-run"];
+    expect(await statuses(...flags)).toEqual({
+      nope: "does not exist, or the token's user may not see it",
+      "acme/app": "would-open",
+    });
+  });
+
   it("are filtered by pattern and topic", async () => {
     add("acme/api-one", { topics: ["docker"] });
     add("acme/sub/api-two", { topics: ["docker", "go"] });
@@ -164,6 +173,21 @@ describe("one failing project", () => {
     expect(exitCode).toBe(1);
     expect(lines.get("acme/fine")?.status).toBe("opened");
     expect(lines.get("acme/broken")?.reason).toContain("GitLab answered 500");
+  });
+});
+
+describe("a list of projects that breaks off", () => {
+  it("ends the run before anything is opened, as what was not seen may clash with what was", async () => {
+    for (let i = 0; i < 120; i += 1) add(`acme/p${i}`, { files: { [CI]: PLAIN_CI } });
+    add("acme/app");
+    setup.gitlab.faults = [
+      ({ path, count }) =>
+        path === "/groups/acme/projects" && count > 5
+          ? { kind: "answer", status: 500, effect: false }
+          : null,
+    ];
+    await expect(runOnboard(setup, ["--group", "acme"])).rejects.toThrow("GitLab answered 500");
+    expect(setup.gitlab.writes()).toEqual([]);
   });
 });
 

@@ -74,7 +74,37 @@ describe("from nothing", () => {
   });
 });
 
+describe("a dry run", () => {
+  it("says what would be opened, refreshed and closed, and writes nothing", async () => {
+    const { world } = setup.gitlab;
+    const files = { ".gitlab-ci.yml": DIND_CI };
+    world.addProject("acme/new", { files });
+    const changed = world.addProject("acme/changed", { files });
+    const landed = world.addProject("acme/landed", { files });
+    const names = ["changed", "landed"].flatMap((name) => ["--project", `acme/${name}`]);
+    await runJson(setup, names);
+    const more = `${DIND_CI}\nmore:\n  services: [docker:dind]\n  script: [x]\n`;
+    world.push(changed, "main", { files: { ".gitlab-ci.yml": more } });
+    world.push(landed, "main", { files: { ".gitlab-ci.yml": MIRRORED_CI } });
+    setup.gitlab.log.length = 0;
+    const { lines } = await runJson(setup, ["--group", "acme", "--dry-run"]);
+    expect(setup.gitlab.log.filter(({ method }) => method !== "GET")).toEqual([]);
+    expect(Object.fromEntries([...lines].map(([path, { status }]) => [path, status]))).toEqual({
+      "acme/new": "would-open",
+      "acme/changed": "would-refresh",
+      "acme/landed": "would-close",
+    });
+    expect(lines.get("acme/new")?.files[0]?.diff).toContain("diff --git a/.gitlab-ci.yml");
+  });
+});
+
 describe("output", () => {
+  it("counts on a terminal, in one line that goes away", async () => {
+    setup.gitlab.world.addProject("acme/plain", { files: { ".gitlab-ci.yml": PLAIN_CI } });
+    const { stderr } = await runOnboard(setup, ["--group", "acme"], { terminal: true });
+    expect(stderr).toBe("\r\u001B[K1 projects looked at, 0 to do\r\u001B[K");
+  });
+
   it("prints a line per project and a table", async () => {
     const { world } = setup.gitlab;
     world.addProject("acme/dind", { files: { ".gitlab-ci.yml": DIND_CI } });

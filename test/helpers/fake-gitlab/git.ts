@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** A file of one commit. */
-export interface Blob {
+interface Blob {
   readonly content: Buffer;
   readonly executable: boolean;
   /** Git's own name of the content, so that a clone would agree. */
@@ -37,7 +37,7 @@ export interface NewCommit {
 }
 
 /** Git's object name of a file's content. */
-export function blobSha(content: Buffer): string {
+function blobSha(content: Buffer): string {
   return createHash("sha1").update(`blob ${content.length}\0`).update(content).digest("hex");
 }
 

@@ -103,12 +103,12 @@ export function optionalList(context: Context, name: string): string[] | undefin
   return items.map((item) => item.trim()).filter(Boolean);
 }
 
-/** A boolean of the query, as Grape coerces it. */
+/** A boolean of the query, as Grape coerces it: dry-types' `params.bool`, which takes `True` and `yes` as well. */
 export function flag(context: Context, name: string): boolean | undefined {
   const value = context.query.get(name);
   if (value === null) return undefined;
-  if (value === "true" || value === "1") return true;
-  if (value === "false" || value === "0") return false;
+  if (/^(?:1|on|t|true|y|yes)$/i.test(value)) return true;
+  if (/^(?:0|off|f|false|n|no)$/i.test(value)) return false;
   throw invalid(`${name} is invalid`);
 }
 

@@ -40,7 +40,7 @@ export const PROJECT_ROUTES: readonly Route[] = [
 ];
 
 /** The instance's own address, without `/api/v4`. */
-export function instance(context: Context): string {
+function instance(context: Context): string {
   return context.externalUrl;
 }
 

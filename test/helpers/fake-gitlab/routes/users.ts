@@ -10,8 +10,11 @@ export const USER_ROUTES: readonly Route[] = [
     path: "/user",
     scopes: ["api", "read_api", "read_user"],
     handle: (context) => {
-      if (!context.actor.user) throw refuse(401, "401 Unauthorized");
-      return ok({ ...presentUser(context.actor.user), email: context.actor.user.email });
+      const { user } = context.actor;
+      if (!user) throw refuse(401, "401 Unauthorized");
+      // Absolute, and of the instance's own making: python-gitlab compares it with the address it was given.
+      const web_url = `${context.externalUrl}/${user.username}`;
+      return ok({ ...presentUser(user), email: user.email, web_url });
     },
   },
   {
