@@ -12,7 +12,7 @@ const COMMANDS: Readonly<Record<string, Command>> = { onboard, report, verify };
 interface Spec {
   readonly spec: {
     readonly inputs: Readonly<
-      Record<string, { description?: string; default?: unknown; regex?: string }>
+      Record<string, { description?: string; default?: string | number | boolean; regex?: string }>
     >;
   };
 }
