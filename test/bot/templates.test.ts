@@ -5,6 +5,7 @@ import type { Command } from "../../bot/commands/command.ts";
 import { onboard } from "../../bot/commands/onboard.ts";
 import { report } from "../../bot/commands/report.ts";
 import { verify } from "../../bot/commands/verify.ts";
+import { must } from "./verify/world.ts";
 
 const FOLDER = new URL("../../templates/", import.meta.url);
 const COMMANDS: Readonly<Record<string, Command>> = { onboard, report, verify };
@@ -31,8 +32,8 @@ const files = readdirSync(FOLDER).map((name) => {
     name,
     text,
     errors: documents.flatMap(({ errors }) => errors),
-    inputs: (documents[0]?.toJS() as Spec).spec.inputs,
-    jobs: Object.values(documents[1]?.toJS() as Record<string, Job>),
+    inputs: must(documents[0]?.toJS() as Spec | undefined).spec.inputs,
+    jobs: Object.values(must(documents[1]?.toJS() as Record<string, Job> | undefined)),
   };
 });
 
@@ -43,7 +44,9 @@ describe.each(files)("templates/$name", ({ text, errors, inputs, jobs }) => {
   });
 
   it("describes every input, and uses every input it declares and no other", () => {
-    const used = new Set([...text.matchAll(/\$\[\[ inputs\.(\w+) \]\]/g)].map(([, name]) => name));
+    const used = new Set(
+      [...text.matchAll(/\$\[\[ inputs\.(\w+) \]\]/g)].map(([, name = ""]) => name),
+    );
     expect([...used].toSorted()).toEqual(Object.keys(inputs).toSorted());
     for (const input of Object.values(inputs))
       expect(input.description?.length).toBeGreaterThan(10);
