@@ -59,3 +59,8 @@ export function listFlag(args: CommandArguments, name: string): readonly string[
   const given = Array.isArray(value) ? value : value === undefined ? [] : [value];
   return given.flatMap((item) => String(item).split(",")).filter((item) => item !== "");
 }
+
+/** Keeps what a file holds from moving a terminal's cursor, or passing for a line of ours. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, " ");
+}

@@ -19,6 +19,7 @@ import {
   type ExitCode,
   isFlagSet,
   listFlag,
+  oneLine,
   textFlag,
 } from "./command.ts";
 import { chooseColours, formatDiff } from "./diff.ts";
@@ -154,16 +155,15 @@ function formatText(plan: Plan, colour: boolean): string {
   const diffs = plan.files.map((file) => formatDiff(file, colours));
   const notes = plan.files.flatMap(({ path, edits }) =>
     edits.flatMap(({ line, note }) =>
-      note === undefined ? [] : [`note ${path}:${line}: ${note}\n`],
+      note === undefined ? [] : [`${oneLine(`note ${path}:${line}: ${note}`)}\n`],
     ),
   );
   return [...diffs, ...new Set(notes), ...plan.left.map(formatLeft)].join("");
 }
 
-/** One line, whatever a file's name or content holds. */
 function formatLeft({ verdict, path, line, reason }: LeftAlone): string {
   const word = verdict === "suggest" ? "by hand" : "left";
-  return `${word} ${path}:${line}: ${reason}\n`.replaceAll(/[\p{Cc}\p{Cf}](?!$)/gu, " ");
+  return `${oneLine(`${word} ${path}:${line}: ${reason}`)}\n`;
 }
 
 /** Writes what can be written; one file's failure is told and does not keep the others from it. */

@@ -11,6 +11,7 @@ import {
   type CommandArguments,
   type CommandContext,
   type ExitCode,
+  oneLine,
   textFlag,
 } from "./command.ts";
 import { readDirectory, readLayers } from "./edit.ts";
@@ -77,7 +78,7 @@ function formatText(findings: readonly FoundAt[], colour: boolean): string {
     const word = colour
       ? styleText(COLOURS[severity], severity, { validateStream: false })
       : severity;
-    return `${path}:${line}: ${word} ${rule}\n  ${message}\n  ${mend}\n`;
+    return `${oneLine(path)}:${line}: ${word} ${rule}\n  ${oneLine(message)}\n  ${mend}\n`;
   });
   const tail = findings.length === 0 ? "no mirror mistakes found\n" : `${findings.length} found\n`;
   return [...lines, tail].join("");

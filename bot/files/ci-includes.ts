@@ -4,7 +4,7 @@ import { findHolders, findRoots } from "./ci-file.ts";
 import { type YamlFile, findPair, resolve, scalarText, startOf } from "./yaml-file.ts";
 
 /** Where included configuration comes from; only `local` is in this repository. */
-export type IncludeSource = "local" | "template" | "project" | "remote" | "component";
+type IncludeSource = "local" | "template" | "project" | "remote" | "component";
 
 /** One entry of `include`, of the pipeline or of a child pipeline's `trigger`. */
 export interface CiInclude {

@@ -19,7 +19,7 @@ import {
 } from "./yaml-file.ts";
 
 /** kaniko reads its mirror, a host without a scheme, from this variable; it knows nothing of dockerd's. */
-export const KANIKO_VARIABLE = "KANIKO_REGISTRY_MIRROR";
+const KANIKO_VARIABLE = "KANIKO_REGISTRY_MIRROR";
 
 /** A job that builds with kaniko. */
 export interface KanikoJob {

@@ -16,7 +16,7 @@ import type { Edit, EditOptions, FileKind, FilePlan, Left, SourceFile } from "./
 
 const KEY = "registry-mirrors";
 /** A key that dockerd accepts and ignores: it only equals the flag's name. */
-export const SINGULAR_KEY = "registry-mirror";
+const SINGULAR_KEY = "registry-mirror";
 
 const RELOAD = "dockerd takes it up on SIGHUP, without a restart";
 
@@ -31,7 +31,7 @@ export const daemonJson: FileKind = {
 };
 
 /** Whether a path is a daemon's configuration by its name. */
-export function isDaemonPath(path: string): boolean {
+function isDaemonPath(path: string): boolean {
   const name = path.slice(path.lastIndexOf("/") + 1);
   return (
     /^(?:[\w.-]*[._-])?(?:docker[._-]?)?(?:daemon|dockerd)(?:[._-][\w-]+)?\.json(?:c|5)?(?:\.(?:j2|jinja2?|tpl|tmpl|erb|example|sample|dist))?$/i.test(

@@ -66,7 +66,7 @@ export function decide({ entrypoint, command }: DaemonArguments, options: EditOp
 }
 
 /** The values of flags, for a sentence. */
-export function describeFlags(flags: readonly MirrorFlag[]): string {
+function describeFlags(flags: readonly MirrorFlag[]): string {
   return flags.map(({ value }) => value).join(", ");
 }
 

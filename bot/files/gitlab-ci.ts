@@ -37,7 +37,7 @@ function plan(source: SourceFile, options: EditOptions): FilePlan {
 }
 
 /** A file that GitLab refuses as well: not ours to mend. */
-export function unreadable(problem: { readonly line: number; readonly message: string }): Left {
+function unreadable(problem: { readonly line: number; readonly message: string }): Left {
   return {
     verdict: "leave",
     line: problem.line,
@@ -48,7 +48,7 @@ export function unreadable(problem: { readonly line: number; readonly message: s
 }
 
 /** Sorts what was found into edits and the rest, each in the order of the text. */
-export function sortOut(found: readonly (Edit | Left)[]): FilePlan {
+function sortOut(found: readonly (Edit | Left)[]): FilePlan {
   const sorted = found.toSorted((a, b) => a.line - b.line);
   return {
     edits: sorted.filter((item) => item.verdict === "edit"),

@@ -7,7 +7,7 @@ import type { DataChange, Edit, Splice } from "./types.ts";
  *
  * @returns `null` where two of them overlap, since neither could then be trusted
  */
-export function applySplices(source: string, splices: readonly Splice[]): string | null {
+function applySplices(source: string, splices: readonly Splice[]): string | null {
   const parts: string[] = [];
   let at = 0;
   for (const splice of splices.toSorted((a, b) => a.start - b.start || a.end - b.end)) {

@@ -88,7 +88,7 @@ function addValue(tables: TomlTable[], value: AST.TOMLContentNode, path: TomlPat
 }
 
 /** The parts of a key: `docker.privileged` has two. */
-export function keyPath({ key }: AST.TOMLKeyValue): readonly string[] {
+function keyPath({ key }: AST.TOMLKeyValue): readonly string[] {
   return key.keys.map((part) => (part.type === "TOMLBare" ? part.name : part.value));
 }
 

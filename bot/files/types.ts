@@ -21,7 +21,7 @@ export type Layer = "ci" | "daemon" | "runner";
 export type ConflictPolicy = "leave" | "prepend" | "replace";
 
 /** Done by the tool, shown for a person to do, or not to be done at all. */
-export type Verdict = "edit" | "suggest" | "leave";
+type Verdict = "edit" | "suggest" | "leave";
 
 /** Replaces the characters from `start` to before `end` (UTF-16 offsets into the source) with `text`. */
 export interface Splice {
@@ -39,7 +39,7 @@ export interface DataChange {
 
 /** One reason to change one place of a file; mostly one splice, at times two. */
 export interface Edit {
-  readonly verdict: "edit";
+  readonly verdict: Extract<Verdict, "edit">;
   readonly splices: readonly Splice[];
   readonly changes: readonly DataChange[];
   /** Line of the source, from 1, that a reader should look at. */
@@ -54,7 +54,7 @@ export interface Edit {
 
 /** A place that stays as it is, with the reason. */
 export interface Left {
-  readonly verdict: "suggest" | "leave";
+  readonly verdict: Exclude<Verdict, "edit">;
   readonly line: number;
   /** Stable name of the reason, for machines: `already-mirrored`, `other-mirror`, `shell-entrypoint`… */
   readonly code: string;

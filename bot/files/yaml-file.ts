@@ -17,7 +17,7 @@ import {
 import { lineCounter } from "./source-text.ts";
 
 /** Steps to a node in {@link yamlData}'s shape. */
-export type YamlPath = readonly (string | number)[];
+type YamlPath = readonly (string | number)[];
 
 /** A YAML source read for its ranges: nothing is ever written back out of these trees. */
 export interface YamlFile {

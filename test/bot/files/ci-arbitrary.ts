@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 
 /** How a service may be written. */
-export interface ServiceText {
+interface ServiceText {
   readonly name: string;
   readonly quote: "" | "'" | '"';
   readonly form: "name" | "block" | "flow";
