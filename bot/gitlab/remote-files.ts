@@ -3,8 +3,8 @@ import { isGitLabError } from "./errors.ts";
 import { findFile, listTree } from "./repository.ts";
 import type { Project } from "./schema.ts";
 
-/** A CI configuration with none of these words pulls nothing that an edit could send elsewhere. */
-const MAY_CONCERN_US = /docker|dind|buildkit|kaniko|podman|buildah|include/i;
+/** Words of a CI configuration that lead to other files: what it includes, and what its builders are configured by. */
+const LEADS_ELSEWHERE = /\binclude\b|buildx|buildkit|buildah|podman/i;
 /** GitLab's page; a shorter one is the last. */
 const PAGE = 100;
 /** 200 pages, 20,000 entries: a repository larger than that is looked at in part, and this is said. */
@@ -31,8 +31,8 @@ export interface OpenedFile {
  * The files of one project, read through the API as they are asked for, each once.
  *
  * The first file read tells which commit the branch is at; everything after is read at that commit. A repository of
- * up to 100 entries takes one call to list. A larger one is listed whole only where its CI configuration may concern
- * us, so that a fleet's run stays cheap.
+ * up to 100 entries takes one call to list. A larger one is listed whole only where its CI configuration leads to
+ * other files, so that a fleet's run stays cheap.
  */
 export class RemoteFiles {
   readonly opened = new Map<string, OpenedFile>();
@@ -53,7 +53,7 @@ export class RemoteFiles {
     this.options = options;
   }
 
-  /** Paths of all regular files; of a large repository that does not concern us, only the first ones. */
+  /** Paths of all regular files; of a large repository, only the first ones and those that matter. */
   async list(): Promise<readonly string[]> {
     this.paths ??= await this.listOnce();
     return this.paths;
@@ -113,7 +113,7 @@ export class RemoteFiles {
   private async isWorthListing(): Promise<boolean> {
     if (this.options.deep) return true;
     const text = await this.read(this.options.ciConfigPath);
-    return text !== null && MAY_CONCERN_US.test(text);
+    return text !== null && LEADS_ELSEWHERE.test(text);
   }
 }
 

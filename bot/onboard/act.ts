@@ -93,7 +93,8 @@ async function open(session: Session, looked: Examination): Promise<Done> {
     assigneeIds,
   });
   if (merge === null) return { status: "again" };
-  return { status: "opened", reason: "asked for the first time", merge };
+  const reason = past === null ? "asked for the first time" : "asked again";
+  return { status: "opened", reason, merge };
 }
 
 async function refresh(

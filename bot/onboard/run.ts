@@ -2,6 +2,7 @@ import { BotError } from "../errors.ts";
 import { GitLabError, isGitLabError } from "../gitlab/errors.ts";
 import type { Project } from "../gitlab/schema.ts";
 import { countLines } from "../render/change-size.ts";
+import { count } from "../render/mr-title.ts";
 import { act, type Done } from "./act.ts";
 import { examine, type Examination, type Refusal } from "./examine.ts";
 import { findConflicts, readLayerUse, type LayerUse } from "./layers.ts";
@@ -206,11 +207,14 @@ function describeResult(
 }
 
 function whyNothing(plan: Examination["plan"]): string {
+  const [first, ...more] = plan.left.filter((left) => left.attention);
+  if (first) {
+    const others = more.length === 0 ? "" : `; and ${count(more.length, "more place")}`;
+    return `by hand: ${first.path}:${first.line}: ${first.reason}${others}`;
+  }
   if (plan.left.some((left) => left.code === "already-mirrored")) return "has the mirror already";
-  if (plan.left.some((left) => left.attention)) return "nothing that the bot can edit";
-  return plan.examined === 0
-    ? "has no file that the bot knows"
-    : "pulls nothing that it could redirect";
+  if (plan.examined === 0) return "has no file of the layers asked for";
+  return "pulls nothing that could be redirected";
 }
 
 function bare(project: string, status: Status, reason: string): ProjectResult {

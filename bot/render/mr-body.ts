@@ -34,8 +34,7 @@ export function formatBody(body: Body, previous = ""): string {
     ...leftAlone(body.plan),
     "**Why.** Docker Hub limits how often an address may pull, and runners share theirs: builds then stop with `toomanyrequests`. The mirror keeps what was pulled once.",
     "",
-    "**What stays as it is.** The images named by `image:` and `services:` are pulled by the runner before a job begins. No file here can change that; it is set on the runner.",
-    "",
+    ...limits(body.plan),
     "**If the mirror is down**, Docker pulls from Docker Hub by itself, as before.",
     "",
     "**To say no**, close this merge request: it does not come back for the same edits. To be left out for good, commit a `.tidepool.yml` with the line `enabled: false`.",
@@ -85,6 +84,15 @@ function lead({ plan, mirror, lines }: Body): string[] {
     : "What the Docker daemons configured here pull from Docker Hub";
   const lint = isCi ? " GitLab's CI lint accepts the result." : "";
   return [`${who} comes through <${mirror.url}> once this is merged: ${size}.${lint}`];
+}
+
+/** What a reader might expect of the edits, and they cannot do. */
+function limits(plan: Plan): string[] {
+  if (plan.files.some(({ kind }) => kind !== "gitlab-ci")) return [];
+  return [
+    "**What stays as it is.** The images named by `image:` and `services:` are pulled by the runner before a job begins. No file here can change that; it is set on the runner.",
+    "",
+  ];
 }
 
 function changes(plan: Plan): string[] {

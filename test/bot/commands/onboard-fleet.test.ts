@@ -18,6 +18,7 @@ const QUIET: readonly Record<string, string>[] = [
   { [CI]: "include: ci/jobs.yml\n", "ci/jobs.yml": PLAIN_CI },
   { [CI]: MIRRORED_CI, ".tidepool.yml": "labels: [ci]\n" },
   Object.fromEntries([[CI, PLAIN_CI], ...numbered(400)]),
+  Object.fromEntries([[CI, MIRRORED_CI], ...numbered(400)]),
 ];
 
 function numbered(n: number): [string, string][] {

@@ -111,7 +111,7 @@ describe("output", () => {
     world.addProject("acme/plain", { files: { ".gitlab-ci.yml": PLAIN_CI } });
     const { stdout, stderr } = await runOnboard(setup, ["--group", "acme"]);
     expect(stderr).toBe("");
-    expect(stdout).toBe(`nothing to do  acme/plain  pulls nothing that it could redirect
+    expect(stdout).toBe(`nothing to do  acme/plain  pulls nothing that could be redirected
 opened         acme/dind  ${setup.gitlab.url}/acme/dind/-/merge_requests/1 · 2 lines in 1 file · asked for the first time
 
 opened              1
