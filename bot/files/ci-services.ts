@@ -3,7 +3,14 @@ import { type Node, type YAMLMap, type YAMLSeq, isAlias, isMap, isScalar, isSeq 
 import { type CiHolder, type ServiceSite, isReference, readVariables } from "./ci-file.ts";
 import type { CiFacts } from "./ci-facts.ts";
 import { type ServiceClass, type Variables, classifyService } from "./dind.ts";
-import { type YamlFile, findPair, resolve, scalarText, textList } from "./yaml-file.ts";
+import {
+  type YamlFile,
+  findPair,
+  mergeSources,
+  resolve,
+  scalarText,
+  textList,
+} from "./yaml-file.ts";
 
 /** A list of arguments, as a service's `entrypoint` or `command` has it. */
 export type Arguments =
@@ -88,10 +95,18 @@ export function isSharedByDindOnly(file: YamlFile, node: Node, facts: CiFacts): 
   });
 }
 
-/** The map with an image name that a node is or is a value of. */
-function enclosingService(file: YamlFile, node: Node): YAMLMap | null {
-  const parent = file.parentOf(node);
-  const candidates = isAlias(node) || isSeq(node) ? [parent] : [node, parent];
+/** The map with an image name that a node is, is a value of, or is merged into. */
+function enclosingService(file: YamlFile, place: Node): YAMLMap | null {
+  const parent = file.parentOf(place);
+  const target = resolve(file, place);
+  // An alias in a list stands for the map itself, unless it is a list of maps to merge.
+  const grandparent = isSeq(parent) ? file.parentOf(parent) : null;
+  const isMerged =
+    isMap(grandparent) && mergeSources(file, grandparent).some((map) => map === target);
+  const isItem = isSeq(parent) && !isMerged;
+  const candidates = isAlias(place)
+    ? [isMerged ? grandparent : parent, isItem ? target : null]
+    : [isSeq(place) ? null : place, parent];
   for (const candidate of candidates) {
     if (isMap(candidate) && findPair(file, candidate, "name") !== null) return candidate;
   }

@@ -45,11 +45,10 @@ export function readYaml(source: string): YamlFile | YamlProblem {
   try {
     const parsed = parseAllDocuments(source, { keepSourceTokens: true, uniqueKeys: false });
     const documents = Array.isArray(parsed) ? parsed : [];
-    for (const { errors } of documents) {
-      const error = errors.find((candidate) => !isTolerated(source, candidate));
-      if (error !== undefined) {
-        return { line: lineAt(error.pos[0]), message: firstLine(error.message) };
-      }
+    // libyaml, which GitLab uses, is laxer in one thing: brackets may go on left of their key. Those files are left.
+    const error = documents.flatMap(({ errors }) => errors)[0];
+    if (error !== undefined) {
+      return { line: lineAt(error.pos[0]), message: firstLine(error.message) };
     }
     return index({ source, documents, lineAt });
   } catch (error) {
@@ -98,11 +97,6 @@ function properties(node: Scalar | YAMLMap | YAMLSeq): { anchor?: string; tag?: 
     ...(node.anchor === undefined ? {} : { anchor: node.anchor }),
     ...(node.tag === undefined ? {} : { tag: node.tag }),
   };
-}
-
-/** libyaml, which GitLab uses, lets a closing bracket stand at the first column; `yaml` does not. */
-function isTolerated(source: string, error: { code: string; pos: [number, number] }): boolean {
-  return error.code === "BAD_INDENT" && /[\]}]/.test(source[error.pos[0]] ?? "");
 }
 
 function firstLine(message: string): string {
