@@ -69,7 +69,6 @@ async function benchWarm(): Promise<Row[]> {
   for (const origin of Object.values(targets))
     for (const path of Object.values(paths)) await download(origin + path);
   await settled(paths.large);
-  const requests = (path: string) => compare((origin) => requestsPerSecond(origin + path));
   const rate = (path: string) =>
     compare(async (origin) => LARGE_BYTES / MIB / (await download(origin + path)));
   return [
@@ -77,19 +76,19 @@ async function benchWarm(): Promise<Row[]> {
       measure: "warm manifest by tag",
       unit: "requests/s",
       more: true,
-      ...(await requests(paths.tag)),
+      ...(await compareRequests(paths.tag)),
     },
     {
       measure: "warm manifest by digest",
       unit: "requests/s",
       more: true,
-      ...(await requests(paths.digest)),
+      ...(await compareRequests(paths.digest)),
     },
     {
       measure: "warm blob of 2 KB",
       unit: "requests/s",
       more: true,
-      ...(await requests(paths.small)),
+      ...(await compareRequests(paths.small)),
     },
     {
       measure: `warm blob of ${LARGE_BYTES / MIB} MB`,
@@ -129,6 +128,10 @@ async function benchCold(line: (typeof COLD)[number]): Promise<Row[]> {
     },
     { measure: `the same: downloads from Docker Hub`, unit: "times", more: false, ...times },
   ];
+}
+
+function compareRequests(path: string): Promise<{ mirror: number; registry: number }> {
+  return compare((origin) => requestsPerSecond(origin + path));
 }
 
 function publish(to: FakeHub, bytes: number): { path: string; blob: Content } {
