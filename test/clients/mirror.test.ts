@@ -81,7 +81,7 @@ describe.skipIf(!hasAll)("through the mirror (skipped where Debian's clients are
 
   test("a dind whose command carries --registry-mirror pulls it", async () => {
     await withDockerd("host", async (host) => {
-      loadDindImage({ socket: host.url.replace("unix://", ""), stop: host.stop });
+      loadDindImage({ socket: host.url.replace("unix://", ""), stop: () => host.stop() });
       // What GitLab Runner gives a privileged service, as far as this machine has it.
       const rights = ["--cap-add=SYS_ADMIN", "--cap-add=NET_ADMIN"];
       const unconfined = ["seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined"];
