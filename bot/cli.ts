@@ -26,6 +26,18 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "name the mirror mistakes that nobody sees",
     load: async () => (await import("./commands/lint.ts")).lint,
   },
+  onboard: {
+    summary: "open one small merge request per project, and keep it true",
+    load: async () => (await import("./commands/onboard.ts")).onboard,
+  },
+  verify: {
+    summary: "say for each image of a pipeline whether it came from the mirror",
+    load: async () => (await import("./commands/verify.ts")).verify,
+  },
+  report: {
+    summary: "write what the mirror did into one issue, and keep it up to date",
+    load: async () => (await import("./commands/report.ts")).report,
+  },
 };
 
 const HELP_HEAD = `tidepool moves a team's GitLab pipelines onto a Docker Hub mirror, and proves that it works

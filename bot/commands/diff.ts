@@ -1,3 +1,5 @@
+import { styleText } from "node:util";
+
 import { structuredPatch } from "diff";
 
 import type { PlannedFile } from "../plan/plan.ts";
@@ -9,8 +11,21 @@ export interface DiffColours {
   head(text: string): string;
 }
 
+/** The colours of a terminal where they are welcome, else none. */
+export function chooseColours(isWelcome: boolean): DiffColours {
+  if (!isWelcome) return { added: String, removed: String, head: String };
+  return {
+    added: (text) => styleText("green", text, { validateStream: false }),
+    removed: (text) => styleText("red", text, { validateStream: false }),
+    head: (text) => styleText("bold", text, { validateStream: false }),
+  };
+}
+
+/** A file with its content before and after. */
+type Change = Pick<PlannedFile, "path" | "before" | "after">;
+
 /** Formats a planned file as git does, so that `git apply` takes it. */
-export function formatDiff({ path, before, after }: PlannedFile, colours: DiffColours): string {
+export function formatDiff({ path, before, after }: Change, colours: DiffColours): string {
   const [from, to] = [quotePath(`a/${path}`), quotePath(`b/${path}`)];
   const { hunks } = structuredPatch(path, path, before, after, "", "", { context: 3 });
   const lines = [`diff --git ${from} ${to}`, `--- ${from}`, `+++ ${to}`].map((line) =>

@@ -1,6 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { styleText } from "node:util";
 
 import { requireMirror } from "../config.ts";
 import { BotError, UsageError } from "../errors.ts";
@@ -23,7 +22,7 @@ import {
   oneLine,
   textFlag,
 } from "./command.ts";
-import { type DiffColours, formatDiff } from "./diff.ts";
+import { chooseColours, formatDiff } from "./diff.ts";
 
 const LAYERS: readonly Layer[] = ["ci", "daemon", "runner"];
 const POLICIES: readonly ConflictPolicy[] = ["leave", "prepend", "replace"];
@@ -152,13 +151,7 @@ function formatJson({ files, left, examined }: Plan): string {
 }
 
 function formatText(plan: Plan, colour: boolean): string {
-  const colours: DiffColours = colour
-    ? {
-        added: (text) => styleText("green", text, { validateStream: false }),
-        removed: (text) => styleText("red", text, { validateStream: false }),
-        head: (text) => styleText("bold", text, { validateStream: false }),
-      }
-    : { added: String, removed: String, head: String };
+  const colours = chooseColours(colour);
   const diffs = plan.files.map((file) => formatDiff(file, colours));
   const notes = plan.files.flatMap(({ path, edits }) =>
     edits.flatMap(({ line, note }) =>

@@ -43,7 +43,9 @@ function readChallenge(cursor: Cursor): Challenge | null {
     const start = cursor.position;
     const parameter = readParameter(cursor);
     if (parameter === null) {
-      cursor.position = start;
+      // A parameter whose value is broken ends the header: what follows it cannot be told apart.
+      if (cursor.nextIsParameter(start)) cursor.finish();
+      else cursor.position = start;
       // `Basic dG9rZW42OA==`: credentials in place of parameters; of no use here, but part of the grammar.
       if (parameters.size === 0) cursor.take(TOKEN68);
       return challenge;
@@ -117,8 +119,13 @@ class Cursor {
     return this.take(/[ \t]*,[ \t,]*/y) !== null || this.skipSpaces();
   }
 
-  nextIsParameter(): boolean {
+  finish(): void {
+    this.position = this.#text.length;
+  }
+
+  nextIsParameter(from = this.position): boolean {
     const start = this.position;
+    this.position = from;
     const found = this.take(TOKEN) !== null && this.take(/[ \t]*=(?!=*[ \t]*(?:,|$))/y) !== null;
     this.position = start;
     return found;

@@ -1,0 +1,83 @@
+import { describe, expect, it } from "vitest";
+import { digest, images, read } from "./read.ts";
+
+describe("BuildKit in plain progress", () => {
+  it("is read with digest, and a layer's bytes show that it was downloaded", () => {
+    const log = [
+      "#1 [internal] load build definition from Dockerfile",
+      "#1 DONE 0.0s",
+      "#2 [internal] load metadata for docker.io/library/node:22-slim",
+      "#2 DONE 1.1s",
+      `#4 [build 1/7] FROM docker.io/library/node:22-slim@${digest("9f")}`,
+      `#4 resolve docker.io/library/node:22-slim@${digest("9f")} 0.0s done`,
+      `#4 ${digest("11")} 0B / 29.15MB 0.2s`,
+      `#4 ${digest("11")} 29.15MB / 29.15MB 0.9s done`,
+      "#4 DONE 2.0s",
+    ];
+    expect(images(read(log.join("\n")))).toEqual([
+      "buildkit docker.io/library/node:22-slim downloaded 9f00",
+    ]);
+  });
+
+  it("proves a bypass by the token that was fetched for Docker Hub", () => {
+    const log = [
+      "#2 [internal] load metadata for docker.io/library/node:22-slim",
+      "#3 [internal] load metadata for docker.io/library/alpine:3",
+      "#4 [auth] library/node:pull token for registry-1.docker.io",
+      "#5 [auth] library/alpine:pull token for mirror.example.dev",
+      "#6 [auth] team/app:pull,push token for registry-1.docker.io",
+      "#7 [auth] team/cache:pull token for registry-1.docker.io",
+    ];
+    expect(images(read(log.join("\n")))).toEqual([
+      "buildkit docker.io/library/node:22-slim named bypass at 3",
+      "buildkit docker.io/library/alpine:3 named",
+      "buildkit docker.io/team/cache asked bypass at 6",
+    ]);
+  });
+
+  it("knows bake's and compose's names, platforms, the frontend and cached steps", () => {
+    const log = [
+      '#0 building with "ci" instance using docker-container driver',
+      "#1 [internal] booting buildkit",
+      "#1 pulling image moby/buildkit:buildx-stable-1",
+      "#1 pulling image moby/buildkit:buildx-stable-1 1.9s done",
+      "#2 resolve image config for docker-image://docker.io/docker/dockerfile:1",
+      `#3 docker-image://docker.io/docker/dockerfile:1@${digest("38")}`,
+      "#3 CACHED",
+      "#4 [backend internal] load metadata for docker.io/library/golang:1.25",
+      "#5 [linux/arm64 internal] load metadata for docker.io/library/alpine:3",
+      "#6 [backend auth] library/golang:pull token for registry-1.docker.io",
+      `#7 [linux/arm64 build 1/4] FROM docker.io/library/golang:1.25@${digest("60")}`,
+      "#8 importing cache manifest from ghcr.io/team/cache:main",
+      "#8 ERROR: ghcr.io/team/cache:main: not found",
+    ];
+    const trace = read(log.join("\n"));
+    expect(images(trace)).toEqual([
+      "docker docker.io/moby/buildkit:buildx-stable-1 asked",
+      "buildkit docker.io/docker/dockerfile:1 cached 3800",
+      "buildkit docker.io/library/golang:1.25 named 6000 bypass at 10",
+      "buildkit docker.io/library/alpine:3 named",
+      "buildkit ghcr.io/team/cache:main failed",
+    ]);
+    expect(trace.notes).toMatchObject([{ kind: "container-driver", count: 2 }]);
+  });
+});
+
+describe("BuildKit on a terminal", () => {
+  it("is read past its durations and redrawn lines", () => {
+    const log = [
+      "[+] Building 3.1s (9/9) FINISHED",
+      " => [internal] load build definition from Dockerfile            0.0s",
+      " => [internal] load metadata for docker.io/library/alpine:3.19.1         2.4s",
+      " => [auth] library/alpine:pull token for registry-1.docker.io            0.0s",
+      ` => [1/5] FROM docker.io/library/alpine:3.19.1@${digest("c5")}     0.9s`,
+      ` => => resolve docker.io/library/alpine:3.19.1@${digest("c5")}     0.0s`,
+      ` => => ${digest("4a")} 3.41MB / 3.41MB          0.4s`,
+      ` => CACHED [app 1/2] FROM docker.io/library/redis:7@${digest("d7")}     0.0s`,
+    ];
+    expect(images(read(log.join("\r\n")))).toEqual([
+      "buildkit docker.io/library/alpine:3.19.1 downloaded c500 bypass at 4",
+      "buildkit docker.io/library/redis:7 cached d700",
+    ]);
+  });
+});

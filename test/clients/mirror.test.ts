@@ -1,0 +1,223 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { type FakeHub, startFakeHub } from "../helpers/fake-hub/hub.ts";
+import type { Image } from "../helpers/images.ts";
+import { type TestMirror, startTestMirror } from "../helpers/mirror.ts";
+import { type Daemon, hasDaemons, startDockerd } from "./daemons.ts";
+import { loadDindImage } from "./edit-daemon.ts";
+import { BUSYBOX, buildImage } from "./images.ts";
+
+const run = promisify(execFile);
+const MIB = 1024 * 1024;
+
+const hasAll = hasDaemons && existsSync(BUSYBOX);
+
+/** Every client pulls the same image; the stand-in's log is the witness that each came through the mirror. */
+describe.skipIf(!hasAll)("through the mirror (skipped where Debian's clients are missing)", () => {
+  let hub: FakeHub;
+  let mirror: TestMirror;
+  let image: Image;
+  let folder: string;
+
+  beforeAll(async () => {
+    hub = await startFakeHub();
+    image = await buildImage(25 * MIB);
+    hub.push("library/tide", "1", image);
+    mirror = await startTestMirror({ UPSTREAM: hub.url });
+    folder = await mkdtemp(join(tmpdir(), "tidepool-clients-"));
+  });
+  afterAll(async () => {
+    await mirror.stop();
+    await hub.close();
+    await removeMounted(folder);
+  });
+  beforeEach(() => hub.forget());
+
+  /** Only the mirror has spoken to Docker Hub, and it fetched nothing that it had. */
+  function expectServedFromCache(): void {
+    for (const { headers } of hub.log) expect(headers["user-agent"]).toMatch(/^tidepool\//);
+    expect(hub.pulls()).toBe(0);
+    expect(hub.requests("cdn")).toEqual([]);
+  }
+
+  async function withDockerd(name: string, use: (daemon: Daemon) => Promise<void>): Promise<void> {
+    const daemon = await startDockerd(join(folder, name), [
+      `--registry-mirror=${mirror.url.origin}`,
+    ]);
+    try {
+      await use(daemon);
+    } finally {
+      await daemon.stop();
+    }
+  }
+
+  test("dockerd pulls a cold image and runs a container from it, for one counted pull", async () => {
+    await withDockerd("cold", async ({ docker }) => {
+      const output = await docker("pull", "tide:1");
+      expect(output).toContain(`Digest: ${image.manifest.content.digest}`);
+      expect(await docker("run", "--rm", "--network=none", "tide:1")).toContain(
+        "served by the tide",
+      );
+    });
+    for (const { headers } of hub.log) expect(headers["user-agent"]).toMatch(/^tidepool\//);
+    expect(hub.pulls()).toBe(1);
+    for (const { digest, size } of image.blobs) expect(hub.bytesSent.get(digest)).toBe(size);
+  });
+
+  test("another dockerd pulls it warm, and runs a container from it", async () => {
+    await withDockerd("warm", async ({ docker }) => {
+      await docker("pull", "docker.io/library/tide:1");
+      expect(await docker("run", "--rm", "--network=none", "tide:1")).toContain(
+        "served by the tide",
+      );
+    });
+    expectServedFromCache();
+  });
+
+  test("a dind whose command carries --registry-mirror pulls it", async () => {
+    await withDockerd("host", async (host) => {
+      loadDindImage({ socket: host.url.replace("unix://", ""), stop: host.stop });
+      // What GitLab Runner gives a privileged service, as far as this machine has it.
+      const rights = ["--cap-add=SYS_ADMIN", "--cap-add=NET_ADMIN"];
+      const unconfined = ["seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined"];
+      const options = unconfined.map((option) => `--security-opt=${option}`);
+      const command = `--registry-mirror=${mirror.url.origin}`;
+      await host.docker(
+        "run",
+        "-d",
+        "--name=dind",
+        "--network=host",
+        ...rights,
+        ...options,
+        "dind:test",
+        command,
+      );
+      const inside = (...args: string[]) => host.docker("exec", "dind", "docker", ...args);
+      await vi.waitFor(() => inside("version"), { timeout: 60_000, interval: 500 });
+      expect(await inside("pull", "tide:1")).toContain(`Digest: ${image.manifest.content.digest}`);
+      await host.docker("rm", "-f", "dind");
+    });
+    expectServedFromCache();
+  });
+
+  test.skipIf(!existsSync("/usr/bin/skopeo"))("skopeo copies it", async () => {
+    const target = join(folder, "skopeo");
+    const source = `docker://${mirror.url.host}/library/tide:1`;
+    await run("skopeo", ["copy", "-q", "--src-tls-verify=false", source, `dir:${target}`]);
+    const files = await readdir(target);
+    for (const { digest } of image.blobs) expect(files).toContain(digest.replace("sha256:", ""));
+    expectServedFromCache();
+  });
+
+  test.skipIf(!existsSync("/usr/bin/podman"))("podman pulls it", async () => {
+    const config = join(folder, "registries.conf");
+    await writeFile(
+      config,
+      [
+        "[[registry]]",
+        'prefix = "docker.io"',
+        'location = "docker.io"',
+        "[[registry.mirror]]",
+        `location = "${mirror.url.host}"`,
+        "insecure = true",
+        "",
+      ].join("\n"),
+    );
+    const own = ["--root", join(folder, "podman"), "--runroot", join(folder, "podman-run")];
+    const env = { ...process.env, CONTAINERS_REGISTRIES_CONF: config };
+    const args = [...own, "--storage-driver", "vfs", "pull", "-q", "docker.io/library/tide:1"];
+    const { stdout } = await run("podman", args, { env });
+    expect(stdout.trim()).toBe(image.blobs[0]?.digest.replace("sha256:", ""));
+    expectServedFromCache();
+  });
+
+  test.skipIf(!existsSync("/usr/bin/ctr"))(
+    "containerd pulls it, naming Docker Hub in ns=",
+    async () => {
+      const root = join(folder, "containerd");
+      const hosts = join(root, "certs.d/docker.io");
+      await mkdir(hosts, { recursive: true });
+      await writeFile(
+        join(hosts, "hosts.toml"),
+        `server = "https://registry-1.docker.io"\n[host."${mirror.url.origin}"]\n  capabilities = ["pull", "resolve"]\n`,
+      );
+      const socket = join(root, "containerd.sock");
+      await writeFile(
+        join(root, "config.toml"),
+        [
+          "version = 2",
+          `root = "${join(root, "root")}"`,
+          `state = "${join(root, "state")}"`,
+          'disabled_plugins = ["io.containerd.grpc.v1.cri"]',
+          "[grpc]",
+          `  address = "${socket}"`,
+          "[ttrpc]",
+          `  address = "${socket}.ttrpc"`,
+          "",
+        ].join("\n"),
+      );
+      const daemon = spawn("containerd", ["--config", join(root, "config.toml")], {
+        stdio: "ignore",
+      });
+      try {
+        const ctr = (...args: string[]) => run("ctr", ["-a", socket, ...args]);
+        await vi.waitFor(() => ctr("version"), { timeout: 30_000, interval: 200 });
+        const pull = [
+          "images",
+          "pull",
+          "--snapshotter=native",
+          "--hosts-dir",
+          join(root, "certs.d"),
+        ];
+        await ctr(...pull, "docker.io/library/tide:1");
+        expect((await ctr("images", "list")).stdout).toContain(image.manifest.content.digest);
+      } finally {
+        await end(daemon);
+      }
+      expectServedFromCache();
+    },
+  );
+
+  test("dockerd pulls a cached image while Docker Hub is away", async () => {
+    hub.faults.registry = "503";
+    try {
+      await withDockerd("outage", async ({ docker }) => {
+        expect(await docker("pull", "tide:1")).toContain("Downloaded newer image");
+      });
+    } finally {
+      hub.faults.registry = null;
+    }
+  });
+
+  test("dockerd goes on with a pull whose upstream is cut again and again", async () => {
+    hub.push("library/broken", "1", await buildImage(20 * MIB));
+    hub.faults.cut = { afterBytes: 400_000, times: 12 };
+    await withDockerd("cut", async ({ docker }) => {
+      expect(await docker("pull", "broken:1")).toContain("Downloaded newer image");
+    });
+    hub.faults.cut = null;
+    expect(hub.pulls()).toBe(1);
+  });
+});
+
+/** Removes a folder in which daemons have left mounts behind. */
+async function removeMounted(path: string): Promise<void> {
+  const mounts = await readFile("/proc/mounts", "utf8");
+  const below = mounts
+    .split("\n")
+    .map((line) => line.split(" ")[1] ?? "")
+    .filter((at) => at.startsWith(`${path}/`));
+  for (const at of below.toReversed()) await run("umount", ["--lazy", at]);
+  await rm(path, { recursive: true, force: true });
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  const gone = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  await gone;
+}

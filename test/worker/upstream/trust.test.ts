@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+import { isAllowedRedirect, isTrustedRealm } from "../../../worker/upstream/trust.ts";
+
+const HUB = new URL("https://registry-1.docker.io");
+
+test.each([
+  ["https://auth.docker.io/token", HUB.href, true],
+  ["https://registry-1.docker.io:8443/token", HUB.href, true],
+  ["http://auth.docker.io/token", HUB.href, false],
+  ["https://auth.docker.io.evil.example/token", HUB.href, false],
+  ["https://evil-docker.io/token", HUB.href, false],
+  ["https://a.co.uk/token", "https://b.co.uk", false],
+  ["https://a.example.co.uk/token", "https://b.example.co.uk", true],
+  ["https://evil.workers.dev/token", "https://mine.workers.dev", false],
+  ["http://127.0.0.1:9/token", "http://127.0.0.1:5000", true],
+  ["http://127.0.0.2/token", "http://127.0.0.1:5000", false],
+  ["http://169.254.169.254/token", "http://127.0.0.1:5000", false],
+])("realm %s of upstream %s: %s", (realm, upstream, trusted) => {
+  expect(isTrustedRealm(new URL(realm), new URL(upstream))).toBe(trusted);
+});
+
+test.each([
+  ["https://production.cloudflare.docker.com/x", HUB.href, true],
+  ["http://production.cloudflare.docker.com/x", HUB.href, false],
+  ["https://127.0.0.1/x", HUB.href, false],
+  ["https://2130706433/x", HUB.href, false],
+  ["https://[::1]/x", HUB.href, false],
+  ["https://[::ffff:10.0.0.1]/x", HUB.href, false],
+  ["https://169.254.169.254/latest/meta-data", HUB.href, false],
+  ["https://metadata.internal/x", HUB.href, false],
+  ["https://localhost/x", HUB.href, false],
+  ["https://user:pass@cdn.example/x", HUB.href, false],
+  ["http://127.0.0.1:9000/x", "http://127.0.0.1:5000", true],
+])("redirect to %s of upstream %s: %s", (target, upstream, allowed) => {
+  expect(isAllowedRedirect(new URL(target), new URL(upstream))).toBe(allowed);
+});

@@ -1,0 +1,53 @@
+import * as z from "zod";
+import { Count, TimeMs } from "./names.ts";
+
+/** Sums over a span of time. `pulls` is `hits + revalidated + stale + misses`. */
+export const PullCounts = z.object({
+  pulls: Count,
+  hits: Count,
+  revalidated: Count,
+  stale: Count,
+  misses: Count,
+  /** Sent to clients, blobs and manifests. */
+  bytesServed: Count,
+  /** Had from upstreams. */
+  bytesFetched: Count,
+  /** Pulls that the upstream counted against the limit. */
+  upstreamPulls: Count,
+});
+
+/** @see {@link PullCounts} */
+export type PullCounts = z.infer<typeof PullCounts>;
+
+/** Docker Hub's limit as its last answer told it. */
+const Quota = z.object({
+  limit: Count,
+  remaining: Count,
+  windowSeconds: Count,
+  seenAtMs: TimeMs,
+});
+
+/** The answer of `GET /api/stats?since=&until=&step=hour|day`. */
+export const Stats = z.object({
+  sinceMs: TimeMs,
+  untilMs: TimeMs,
+  step: z.enum(["hour", "day"]),
+  totals: PullCounts,
+  /** In order of time; spans without a pull may be left out. */
+  buckets: z.array(PullCounts.extend({ startMs: TimeMs })),
+  /** One for each credential, by a name that is no secret (`anonymous` without one); `null` before any answer told. */
+  quotas: z.array(z.object({ credential: z.string(), quota: Quota.nullable() })),
+});
+
+/** @see {@link Stats} */
+export type Stats = z.infer<typeof Stats>;
+
+/** What `GET /api/stats` may be asked for. Times in ms, `since` inclusive and `until` exclusive. */
+export const StatsQuery = z.object({
+  since: z.coerce.number().pipe(TimeMs).optional(),
+  until: z.coerce.number().pipe(TimeMs).optional(),
+  step: z.enum(["hour", "day"]).optional(),
+});
+
+/** @see {@link StatsQuery} */
+export type StatsQuery = z.infer<typeof StatsQuery>;
