@@ -100,6 +100,10 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
 
   async #ended(log: DurableFillLog, end: FillStart): Promise<void> {
     this.#filler = null;
+    const { recorder, ledger } = createParts(this.env);
+    const waitUntil = (work: Promise<unknown>): void => this.ctx.waitUntil(work);
+    if (end.kind === "stored" && end.fetchedBytes !== undefined)
+      recorder.fetched(end.fetchedBytes, { ledger, waitUntil });
     if (log.read() === null) return;
     // A failed fill is not over: its chunks wait for the next one who asks.
     if (end.kind === "stored") log.end(Date.now());
