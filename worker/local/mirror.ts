@@ -35,7 +35,7 @@ export async function startMirror(options: LocalOptions): Promise<LocalMirror> {
       modules: true,
       script: await bundleWorker(),
       compatibilityDate: COMPATIBILITY_DATE,
-      bindings: { ...options.variables, LOCAL: "1" },
+      bindings: { LOCAL: "1", ...options.variables },
       r2Buckets: { STORE: "tidepool" },
       durableObjects: {
         MANIFEST_GATE: { className: "ManifestGateObject", useSQLite: true },
