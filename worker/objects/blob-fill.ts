@@ -101,6 +101,10 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
 
   async #ended(log: DurableFillLog): Promise<void> {
     this.#filler = null;
+    const { recorder, ledger } = createParts(this.env);
+    const waitUntil = (work: Promise<unknown>): void => this.ctx.waitUntil(work);
+    if (end.kind === "stored" && end.fetchedBytes !== undefined)
+      recorder.fetched(end.fetchedBytes, { ledger, waitUntil });
     if (log.read() === null) return;
     // The chunks stay a while: clients may still be reading them, and a failed fill's wait for the next one who asks.
     log.end(Date.now());
