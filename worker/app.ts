@@ -1,5 +1,5 @@
 /**
- * The Worker's HTTP side: access, then the distribution API, then one renderer of errors.
+ * The Worker's HTTP side: access, then the distribution API and the pages, then one renderer of errors.
  *
  * @module
  */
@@ -13,6 +13,7 @@ import { type ApiDeps, getCatalogEntries, getPulls, getStats } from "./routes/ap
 import { getMetrics } from "./routes/metrics.ts";
 import type { RouteDeps } from "./routes/context.ts";
 import { serveDistribution } from "./routes/distribution.ts";
+import { getSetup } from "./routes/setup.ts";
 
 /** What the app is made of; `routes` is called once per request. */
 export interface AppDeps<Bindings extends object> {
@@ -45,6 +46,7 @@ export function createApp<Bindings extends object>(
   app.get("/metrics", () => getMetrics(deps.api()));
   app.use(requireAccess(deps.config));
   app.get("/healthz", (context) => context.json({ status: "ok" }));
+  app.get("/setup", (context) => getSetup(context.req.raw));
   app.all("/v2/*", (context) => {
     const waitUntil = (work: Promise<unknown>): void => context.executionCtx.waitUntil(work);
     const { pathname } = new URL(context.req.url);

@@ -95,11 +95,11 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
     const filler = new Filler({ ...options, log: { ...log, begin } });
     this.#filler = filler;
     this.#asked = key;
-    this.ctx.waitUntil(filler.finished.then(() => this.#ended(log)));
+    this.ctx.waitUntil(filler.finished.then((end) => this.#ended(log, end)));
     return filler;
   }
 
-  async #ended(log: DurableFillLog): Promise<void> {
+  async #ended(log: DurableFillLog, end: FillStart): Promise<void> {
     this.#filler = null;
     const { recorder, ledger } = createParts(this.env);
     const waitUntil = (work: Promise<unknown>): void => this.ctx.waitUntil(work);

@@ -1,0 +1,148 @@
+import * as fc from "fast-check";
+import { parseTOML } from "toml-eslint-parser";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { type MirrorAddress, parseAddress } from "../../../worker/page/address.ts";
+import { SETUPS, findSetup } from "../../../worker/page/setup-texts.ts";
+
+const secure = address("https:", "mirror.example.com");
+const plain = address("http:", "127.0.0.1:8787");
+
+function address(protocol: string, host: string): MirrorAddress {
+  const parsed = parseAddress(protocol, host);
+  if (parsed === null) throw new Error(`${host} is no host`);
+  return parsed;
+}
+
+const LOOPBACK =
+  "# In a container this address is the container's own: put one here that jobs can reach.\n";
+const RUNNER =
+  "# Starts Docker in Docker for every job of this runner: leave it out of the jobs' own services.\n";
+
+const TEXTS: readonly (readonly [client: string, mirror: MirrorAddress, text: string])[] = [
+  ["dockerd", secure, '{\n  "registry-mirrors": [\n    "https://mirror.example.com"\n  ]\n}\n'],
+  ["dockerd", plain, '{\n  "registry-mirrors": [\n    "http://127.0.0.1:8787"\n  ]\n}\n'],
+  [
+    "dind",
+    secure,
+    'services:\n  - name: docker:dind\n    alias: docker\n    command: ["--registry-mirror=https://mirror.example.com"]\n',
+  ],
+  [
+    "dind",
+    plain,
+    `${LOOPBACK}services:\n  - name: docker:dind\n    alias: docker\n    command: ["--registry-mirror=http://127.0.0.1:8787"]\n`,
+  ],
+  [
+    "gitlab-runner",
+    secure,
+    `${RUNNER}[[runners.docker.services]]\n  name = "docker:dind"\n  alias = "docker"\n  command = ["--registry-mirror=https://mirror.example.com"]\n`,
+  ],
+  [
+    "gitlab-runner",
+    plain,
+    `${RUNNER}${LOOPBACK}[[runners.docker.services]]\n  name = "docker:dind"\n  alias = "docker"\n  command = ["--registry-mirror=http://127.0.0.1:8787"]\n`,
+  ],
+  [
+    "containerd",
+    secure,
+    '# /etc/containerd/certs.d/docker.io/hosts.toml\nserver = "https://registry-1.docker.io"\n\n[host."https://mirror.example.com"]\n  capabilities = ["pull", "resolve"]\n',
+  ],
+  [
+    "containerd",
+    plain,
+    '# /etc/containerd/certs.d/docker.io/hosts.toml\nserver = "https://registry-1.docker.io"\n\n[host."http://127.0.0.1:8787"]\n  capabilities = ["pull", "resolve"]\n',
+  ],
+  [
+    "buildkit",
+    secure,
+    '# /etc/buildkit/buildkitd.toml\n[registry."docker.io"]\n  mirrors = ["mirror.example.com"]\n',
+  ],
+  [
+    "buildkit",
+    plain,
+    '# /etc/buildkit/buildkitd.toml\n[registry."docker.io"]\n  mirrors = ["127.0.0.1:8787"]\n\n[registry."127.0.0.1:8787"]\n  http = true\n',
+  ],
+  [
+    "podman",
+    secure,
+    '# /etc/containers/registries.conf.d/tidepool.conf\n[[registry]]\nprefix = "docker.io"\nlocation = "docker.io"\n\n[[registry.mirror]]\nlocation = "mirror.example.com"\n',
+  ],
+  [
+    "podman",
+    plain,
+    '# /etc/containers/registries.conf.d/tidepool.conf\n[[registry]]\nprefix = "docker.io"\nlocation = "docker.io"\n\n[[registry.mirror]]\nlocation = "127.0.0.1:8787"\ninsecure = true\n',
+  ],
+  ["kaniko", secure, "--registry-mirror=mirror.example.com\n"],
+  ["kaniko", plain, "--registry-mirror=127.0.0.1:8787 --insecure-registry=127.0.0.1:8787\n"],
+];
+
+test.each(TEXTS)("the text for %s is exact (%o)", (client, mirror, text) => {
+  expect(findSetup(client)?.text(mirror)).toBe(text);
+});
+
+test("every client's text is held to the byte", () => {
+  expect(new Set(TEXTS.map(([client]) => client))).toEqual(new Set(SETUPS.map((s) => s.client)));
+});
+
+describe("whatever the host is", () => {
+  const hosts = fc.oneof(
+    fc.webAuthority({ withPort: true }),
+    fc.ipV6().map((ip) => `[${ip}]`),
+  );
+  const parsers = {
+    json: (text: string) => JSON.parse(text) as unknown,
+    yml: (text: string) => parse(text) as unknown,
+    toml: (text: string) => parseTOML(text),
+    conf: (text: string) => parseTOML(text),
+    txt: (text: string) => text.split(" "),
+  };
+
+  test("each text parses as what its client reads", () => {
+    fc.assert(
+      fc.property(hosts, fc.constantFrom("http:", "https:"), (host, protocol) => {
+        const mirror = parseAddress(protocol, host);
+        if (mirror === null) return;
+        for (const { file, text } of SETUPS) {
+          const kind = file.slice(file.lastIndexOf(".") + 1) as keyof typeof parsers;
+          parsers[kind](text(mirror));
+        }
+      }),
+    );
+  });
+});
+
+describe("an address", () => {
+  test.each([
+    ["http:", "localhost:8787", { isPlain: true, isLoopback: true }],
+    ["http:", "[::1]:8787", { isPlain: true, isLoopback: true }],
+    ["https:", "mirror.example.com", { isPlain: false, isLoopback: false }],
+    ["https:", "127.example.com", { isPlain: false, isLoopback: false }],
+    ["http:", "xn--bcher-kva.example:80", { isPlain: true, isLoopback: false }],
+  ])("is read: %s//%s", (protocol, host, expected) => {
+    expect(parseAddress(protocol, host)).toMatchObject({
+      origin: `${protocol}//${host}`,
+      host,
+      ...expected,
+    });
+  });
+
+  test.each([
+    '"><script>',
+    "a.example'",
+    "user@a.example",
+    "a.example\r\nX: y",
+    "a.example/../",
+    'a"]\n[x',
+    "a b",
+    "",
+    "-a",
+    "$(id)",
+    "a".repeat(300),
+  ])("that could break a file is refused: %j", (host) => {
+    expect(parseAddress("https:", host)).toBeNull();
+  });
+
+  test("of another scheme is refused", () => {
+    expect(parseAddress("javascript:", "a.example")).toBeNull();
+  });
+});

@@ -1,0 +1,31 @@
+/** This mirror's own address, as a client is to name it. Made only by {@link parseAddress}. */
+export interface MirrorAddress {
+  /** With scheme, without a slash at the end. */
+  readonly origin: string;
+  /** Host and port: what BuildKit, kaniko and Podman take. */
+  readonly host: string;
+  /** Without TLS, which those three refuse unless told otherwise. */
+  readonly isPlain: boolean;
+  /** Means something else in a container than on the machine that runs the mirror. */
+  readonly isLoopback: boolean;
+}
+
+/** Letters, digits, dots, `-` and `_`, or an IPv6 address in brackets; then perhaps a port. */
+const HOST = /^(?:[a-z0-9][a-z0-9._-]*|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/;
+
+/**
+ * Reads the address a client asked by. It comes from the `Host` header, so anybody can make it up.
+ *
+ * @param protocol - as `URL` has it, colon included
+ * @returns `null` for what is no plain host name, which a configuration file could be broken with
+ */
+export function parseAddress(protocol: string, host: string): MirrorAddress | null {
+  if (!/^https?:$/.test(protocol) || host.length > 260 || !HOST.test(host)) return null;
+  const name = host.replace(/:\d+$/, "");
+  return {
+    origin: `${protocol}//${host}`,
+    host,
+    isPlain: protocol === "http:",
+    isLoopback: /^(?:localhost|.*\.localhost|127(?:\.\d+){3}|\[::1\])$/.test(name),
+  };
+}
