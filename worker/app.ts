@@ -8,6 +8,9 @@ import { RegistryError } from "./oci/error-code.ts";
 import { requireAccess } from "./middleware/access.ts";
 import { standardHeaders } from "./middleware/headers.ts";
 import { renderError } from "./middleware/render-error.ts";
+import { requireAdmin } from "./middleware/admin.ts";
+import { type ApiDeps, getCatalogEntries, getPulls, getStats } from "./routes/api.ts";
+import { getMetrics } from "./routes/metrics.ts";
 import type { RouteDeps } from "./routes/context.ts";
 import { serveDistribution } from "./routes/distribution.ts";
 import { getSetup } from "./routes/setup.ts";
@@ -15,7 +18,12 @@ import { getStatusPage } from "./routes/status.ts";
 
 /** What the app is made of; `routes` is called once per request. */
 export interface AppDeps<Bindings extends object> {
-  readonly config: { readonly open: boolean };
+  readonly config: {
+    readonly open: boolean;
+    readonly adminToken: string | null;
+    readonly local: boolean;
+  };
+  readonly api: () => ApiDeps;
   readonly routes: (env: Bindings, waitUntil: (work: Promise<unknown>) => void) => RouteDeps;
 }
 
@@ -29,6 +37,14 @@ export function createApp<Bindings extends object>(
     throw new RegistryError("NAME_UNKNOWN", { message: "there is nothing here" });
   });
   app.use(standardHeaders());
+  // Before the rules for pulls: who has the token needs no other leave.
+  const admin = requireAdmin(deps.config);
+  app.use("/api/*", admin);
+  app.use("/metrics", admin);
+  app.get("/api/pulls", (context) => getPulls(deps.api(), context.req.raw));
+  app.get("/api/catalog", (context) => getCatalogEntries(deps.api(), context.req.raw));
+  app.get("/api/stats", (context) => getStats(deps.api(), context.req.raw));
+  app.get("/metrics", () => getMetrics(deps.api()));
   app.use(requireAccess(deps.config));
   app.get("/healthz", (context) => context.json({ status: "ok" }));
   const routesOf = (context: Context<{ Bindings: Bindings }>): RouteDeps =>

@@ -1,4 +1,5 @@
 import type { BlobFillObject } from "./objects/blob-fill.ts";
+import type { LedgerObject } from "./objects/ledger.ts";
 import type { ManifestGateObject } from "./objects/manifest-gate.ts";
 import type { Credentials } from "./upstream/auth.ts";
 
@@ -7,11 +8,16 @@ export interface Env {
   readonly STORE: R2Bucket;
   readonly MANIFEST_GATE: DurableObjectNamespace<ManifestGateObject>;
   readonly BLOB_FILL: DurableObjectNamespace<BlobFillObject>;
+  readonly LEDGER: DurableObjectNamespace<LedgerObject>;
   readonly UPSTREAM?: string;
   readonly DOCKERHUB_USERNAME?: string;
   readonly DOCKERHUB_TOKEN?: string;
   readonly TAG_TTL_SECONDS?: string;
   readonly ACCESS?: string;
+  readonly ADMIN_TOKEN?: string;
+  readonly PULL_LOG_DAYS?: string;
+  /** Set by `npm start` alone: no edge stands before the Worker. */
+  readonly LOCAL?: string;
 }
 
 /** The variables, read and checked. */
@@ -21,6 +27,12 @@ export interface Config {
   readonly tagTtlMs: number;
   /** Whether anybody may pull; without it nobody may. */
   readonly open: boolean;
+  /** What the API wants as a bearer token; `null` for no token. */
+  readonly adminToken: string | null;
+  /** How long the pull log is kept. */
+  readonly pullLogMs: number;
+  /** Whether it runs on a machine of the user's own. */
+  readonly local: boolean;
 }
 
 /** Thrown where a variable is wrong. The message names it and never holds a secret's value. */
@@ -38,6 +50,12 @@ const DEFAULT_UPSTREAM = "https://registry-1.docker.io";
 /** A HEAD per tag and minute costs nothing at Docker Hub and keeps `latest` honest. */
 const DEFAULT_TAG_TTL_SECONDS = 60;
 const MAX_TAG_TTL_SECONDS = 30 * 24 * 3600;
+const DAY_MS = 24 * 3_600_000;
+const DEFAULT_PULL_LOG_DAYS = 30;
+/** What one ledger object can hold of a busy mirror: `ledger/sql-schema.ts` has the arithmetic. */
+const MAX_PULL_LOG_DAYS = 60;
+/** 16 characters of letters and digits are 95 bits: nobody guesses them over HTTP. */
+const MIN_ADMIN_TOKEN = 16;
 
 /**
  * Reads the Worker's variables.
@@ -50,6 +68,9 @@ export function parseConfig(env: Env): Config {
     credentials: readCredentials(env),
     tagTtlMs: readSeconds("TAG_TTL_SECONDS", env.TAG_TTL_SECONDS) * 1000,
     open: readAccess(env.ACCESS),
+    adminToken: readAdminToken(env.ADMIN_TOKEN),
+    pullLogMs: readDays("PULL_LOG_DAYS", env.PULL_LOG_DAYS) * DAY_MS,
+    local: env.LOCAL === "1",
   };
 }
 
@@ -90,4 +111,23 @@ function readSeconds(variable: string, value: string | undefined): number {
 function readAccess(value = ""): boolean {
   if (value !== "" && value !== "open") throw new ConfigError("ACCESS", 'must be "open" or unset');
   return value === "open";
+}
+
+function readAdminToken(value: string | undefined): string | null {
+  if (value === undefined) return null;
+  // Not shown back. What cannot stand in a header could never be sent.
+  if (!/^[\x21-\x7e]+$/.test(value) || value.length < MIN_ADMIN_TOKEN)
+    throw new ConfigError(
+      "ADMIN_TOKEN",
+      `must be at least ${MIN_ADMIN_TOKEN} characters of ASCII without spaces`,
+    );
+  return value;
+}
+
+function readDays(variable: string, value: string | undefined): number {
+  if (value === undefined) return DEFAULT_PULL_LOG_DAYS;
+  const days = /^\d{1,4}$/.test(value) ? Number(value) : 0;
+  if (days < 1 || days > MAX_PULL_LOG_DAYS)
+    throw new ConfigError(variable, `must be whole days from 1 to ${MAX_PULL_LOG_DAYS}`);
+  return days;
 }

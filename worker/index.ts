@@ -7,6 +7,7 @@ import type { RouteDeps } from "./routes/context.ts";
 import type { RepositoryKey } from "./store/store.ts";
 
 export { BlobFillObject } from "./objects/blob-fill.ts";
+export { LedgerObject } from "./objects/ledger.ts";
 export { ManifestGateObject } from "./objects/manifest-gate.ts";
 
 let app: ReturnType<typeof createApp<Env>> | null = null;
@@ -21,6 +22,7 @@ const worker: ExportedHandler<Env> = {
     }
     app ??= createApp<Env>({
       config: parts.config,
+      api: () => ({ ledger: parts.ledger(), credential: parts.credential, now: Date.now }),
       routes: (bindings, waitUntil) => createRouteDeps(parts, bindings, waitUntil),
     });
     return await app.fetch(request, env, ctx);
@@ -41,7 +43,7 @@ function createRouteDeps(
   env: Env,
   waitUntil: (work: Promise<unknown>) => void,
 ): RouteDeps {
-  const { store, memory, config, warn } = parts;
+  const { store, memory, config, warn, recorder, ledger, credential } = parts;
   const upstream = parts.createUpstream();
   return {
     store,
@@ -60,6 +62,13 @@ function createRouteDeps(
       waitUntil,
       warn,
     }),
+    records: {
+      recorder,
+      flushing: { ledger, waitUntil },
+      credential,
+      // Without an edge that sets it, a client could name any address.
+      trustAddress: !config.local,
+    },
     now: Date.now,
   };
 }

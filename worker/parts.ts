@@ -1,5 +1,7 @@
 import { type Config, type Env, parseConfig } from "./env.ts";
+import type { Ledger } from "./ledger/ledger.ts";
 import { DirectGate } from "./proxy/manifest-gate.ts";
+import { Recorder } from "./proxy/recorder.ts";
 import { type ManifestMemory, createManifestMemory } from "./proxy/manifest.ts";
 import { createR2Store } from "./store/r2.ts";
 import type { Store } from "./store/store.ts";
@@ -13,6 +15,11 @@ export interface Parts {
   readonly config: Config;
   readonly store: Store;
   readonly memory: ManifestMemory;
+  /** Of everything that this isolate serves. */
+  readonly recorder: Recorder;
+  readonly ledger: () => Ledger;
+  /** The name of the credential in use, which is no secret. */
+  readonly credential: string;
   /** A client for one request or one Durable Object; tokens are shared, requests under way are not. */
   readonly createUpstream: () => Upstream;
   readonly createGate: () => DirectGate;
@@ -52,6 +59,9 @@ export function createParts(env: Env): Parts {
     config,
     store,
     memory: createManifestMemory(),
+    recorder: new Recorder({ warn, now }),
+    ledger: () => env.LEDGER.getByName("ledger"),
+    credential: config.credentials?.username ?? "anonymous",
     createUpstream,
     createGate: () => new DirectGate({ store, upstream: createUpstream(), tagTtlMs, now, warn }),
     warn,

@@ -43,6 +43,8 @@ export interface CiSurvey {
   readonly includes: readonly CiInclude[];
   /** Whether a service is given a mirror by flag. */
   readonly setsMirrorFlag: boolean;
+  /** Names of Docker's options that some line of the file reads, as in `dockerd $DOCKER_OPTS`. */
+  readonly optionsRead: ReadonlySet<string>;
 }
 
 /** What the CI files of a repository say together: GitLab merges them before it looks at a job. */
@@ -58,6 +60,8 @@ export interface CiFacts {
   readonly references: readonly (readonly string[])[];
   /** Whether a service of any file is given a mirror by flag. */
   readonly setsMirrorFlag: boolean;
+  /** Names of Docker's options that some line of some file reads. */
+  readonly optionsRead: ReadonlySet<string>;
   /** GitLab's expanded configuration, where the caller has it. */
   readonly mergedYaml: string | null;
 }
@@ -68,6 +72,7 @@ const NOTHING: CiSurvey = {
   references: [],
   includes: [],
   setsMirrorFlag: false,
+  optionsRead: new Set(),
 };
 
 /** Reads what one CI file says to the others; nothing where it does not parse. */
@@ -86,7 +91,13 @@ export function surveyCi(source: string): CiSurvey {
     references: readReferences(file),
     includes: readIncludes(file),
     setsMirrorFlag: findServices(file, []).some(({ node }) => hasMirrorFlag(file, node)),
+    optionsRead: readOptionNames(source),
   };
+}
+
+function readOptionNames(source: string): ReadonlySet<string> {
+  const uses = source.matchAll(/\$\{?((?:DOCKER|DOCKERD|DIND)_\w+)/g);
+  return new Set([...uses].map((use) => use[1] ?? ""));
 }
 
 function hasMirrorFlag(file: YamlFile, node: unknown): boolean {
@@ -164,6 +175,7 @@ export function mergeSurveys(
     jobs,
     references: [...surveys.values()].flatMap((survey) => survey.references),
     setsMirrorFlag: [...surveys.values()].some((survey) => survey.setsMirrorFlag),
+    optionsRead: new Set([...surveys.values()].flatMap((survey) => [...survey.optionsRead])),
   };
 }
 

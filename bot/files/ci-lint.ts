@@ -26,7 +26,7 @@ export function lintCi(
     ...lintServices(file, ci, mirror),
     ...lintKaniko(file, ci, mirror),
     ...lintScripts(file, mirror),
-    ...findIdleVariables(file).map(({ name, line }) =>
+    ...findIdleVariables(file, ci).map(({ name, line }) =>
       finding(
         "idle-variable",
         line,

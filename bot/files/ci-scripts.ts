@@ -145,7 +145,7 @@ export interface IdleVariable {
 }
 
 /** Finds `DOCKER_OPTS` and its like with a mirror flag in them, where no script or entrypoint uses them. */
-export function findIdleVariables(file: YamlFile): readonly IdleVariable[] {
+export function findIdleVariables(file: YamlFile, facts: CiFacts): readonly IdleVariable[] {
   const found: IdleVariable[] = [];
   const seen = new Set<unknown>();
   for (const holder of findHolders(file)) {
@@ -157,7 +157,7 @@ export function findIdleVariables(file: YamlFile): readonly IdleVariable[] {
       if (!/^(?:DOCKER|DOCKERD|DIND)_(?:OPTS|OPTIONS|EXTRA_OPTS|ARGS)$/.test(name)) continue;
       const isIdle =
         scalarText(file, pair.value)?.includes("--registry-mirror") === true &&
-        !new RegExp(`\\$\\{?${name}\\b`).test(file.source);
+        !facts.optionsRead.has(name);
       const node = pair.key as Parameters<typeof startOf>[0];
       if (isIdle) found.push({ name, line: file.lineAt(startOf(node)), map: block, number });
     }
@@ -166,8 +166,12 @@ export function findIdleVariables(file: YamlFile): readonly IdleVariable[] {
 }
 
 /** Removes such variables where the caller asked for it; else says that they do nothing. */
-export function planIdleVariables(file: YamlFile, options: EditOptions): readonly (Edit | Left)[] {
-  return findIdleVariables(file).map((idle) => {
+export function planIdleVariables(
+  file: YamlFile,
+  facts: CiFacts,
+  options: EditOptions,
+): readonly (Edit | Left)[] {
+  return findIdleVariables(file, facts).map((idle) => {
     const pair = idle.map.items[idle.number];
     const isAlone = idle.map.items.length === 1;
     if (options.tidy !== true || isAlone || idle.map.flow === true || pair === undefined) {

@@ -30,7 +30,7 @@ function plan(source: SourceFile, options: EditOptions): FilePlan {
     ...planKaniko(file, ci, options),
     ...planScripts(file, options.mirror),
     ...planClients(file, ci),
-    ...planIdleVariables(file, options),
+    ...planIdleVariables(file, ci, options),
     ...planIncludes(file, source, options),
   ];
   return { ...sortOut(found), data: () => fileData(file) };

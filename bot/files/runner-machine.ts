@@ -122,6 +122,17 @@ function planMount(toml: TomlFile, runner: Runner, { file, options }: Within): E
   const { docker, executor, services, daemonMount } = runner;
   const socket = planSocket(toml, runner, options);
   if (socket !== null) return socket;
+  if (daemonMount !== null && services.every((service) => service.class === "other")) {
+    return {
+      verdict: "suggest",
+      line: toml.lineAt(daemonMount.range[0]),
+      code: "file-mounted",
+      reason:
+        "every container of this runner gets a daemon.json mounted: the mirror belongs in that file, and no dind may have the flag as well",
+      snippet: `{"registry-mirrors": ["${options.mirror.url}"]}`,
+      attention: true,
+    };
+  }
   if (docker === null || daemonMount !== null || !(executor ?? "docker").startsWith("docker"))
     return null;
   const privileged = findTomlPair(docker, "privileged");

@@ -16,13 +16,16 @@ const seeds = [
   ...readCorpus("daemon", "daemon.json"),
   ...readCorpus("runner", "config.toml"),
 ];
+const byPath = [...Map.groupBy(seeds, ({ path }) => path).values()];
 const counts = new Map<string, number>();
 const end = Date.now() + seconds * 1000;
 let failures = 0;
 let slowest = 0;
 
 for (let round = 0; Date.now() < end && failures < 5; round += 1) {
-  const seed = seeds[random(seeds.length)];
+  // First a path, then a file of it: each parser gets its share.
+  const ofPath = byPath[random(byPath.length)] ?? [];
+  const seed = ofPath[random(ofPath.length)];
   if (seed === undefined) break;
   const source = mutate(seed.source, random);
   const start = performance.now();

@@ -73,7 +73,7 @@ export async function startRegistry(folder: string, upstream?: string): Promise<
 /** A dockerd of its own, which asks these mirrors for Docker Hub's images. */
 export interface Daemon extends Running {
   /** Runs docker, and gives what it printed, as a job's log has it. */
-  docker(...args: readonly string[]): Promise<string>;
+  readonly docker: (...args: readonly string[]) => Promise<string>;
 }
 
 /** Starts dockerd with exactly these flags beside those that keep it apart from any other. */

@@ -91,7 +91,7 @@ describe.skipIf(!CAN_RUN_DOCKERD)("a real dockerd (skipped where there is none)"
       await edited.daemon.stop();
       expect((JSON.parse(info.output) as string[])[0]).toBe(`${MIRROR_URL}/`);
     },
-    60_000,
+    300_000,
   );
 });
 
@@ -103,7 +103,7 @@ describe.skipIf(!CAN_RUN_DOCKERD)("a real dind (skipped where there is no docker
     if ("refusal" in started) throw new Error(started.refusal);
     outer = started.daemon;
     loadDindImage(outer);
-  }, 120_000);
+  }, 300_000);
 
   afterAll(async () => {
     await outer?.stop();
@@ -114,6 +114,6 @@ describe.skipIf(!CAN_RUN_DOCKERD)("a real dind (skipped where there is no docker
     async (service) => {
       expect(await readDindMirrors(outer!, service)).toContain(`"${MIRROR_URL}/"`);
     },
-    60_000,
+    300_000,
   );
 });

@@ -22,11 +22,12 @@ export const USAGE = `Usage: npm start [-- options]
   --host ADDRESS      address to listen on (default 127.0.0.1)
   --data FOLDER       where images and state are kept (default .tidepool)
   --var NAME=VALUE    a variable of the Worker; may be repeated
-                      UPSTREAM, DOCKERHUB_USERNAME, DOCKERHUB_TOKEN, TAG_TTL_SECONDS, ACCESS
+                      UPSTREAM, DOCKERHUB_USERNAME, DOCKERHUB_TOKEN, TAG_TTL_SECONDS, ACCESS,
+                      ADMIN_TOKEN, PULL_LOG_DAYS
   --help              this text
 
 Example: npm start -- --port 5000 --var TAG_TTL_SECONDS=300
-DOCKERHUB_USERNAME and DOCKERHUB_TOKEN are also taken from the environment.
+DOCKERHUB_USERNAME, DOCKERHUB_TOKEN and ADMIN_TOKEN are also taken from the environment.
 `;
 
 const VARIABLES: ReadonlySet<string> = new Set([
@@ -35,10 +36,12 @@ const VARIABLES: ReadonlySet<string> = new Set([
   "DOCKERHUB_TOKEN",
   "TAG_TTL_SECONDS",
   "ACCESS",
+  "ADMIN_TOKEN",
+  "PULL_LOG_DAYS",
 ]);
 
 /** Taken from the environment too: a secret in the arguments shows in every process list. */
-const SECRETS = ["DOCKERHUB_USERNAME", "DOCKERHUB_TOKEN"];
+const SECRETS = ["DOCKERHUB_USERNAME", "DOCKERHUB_TOKEN", "ADMIN_TOKEN"];
 
 /**
  * Reads the arguments of `npm start`.

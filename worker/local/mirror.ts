@@ -35,11 +35,12 @@ export async function startMirror(options: LocalOptions): Promise<LocalMirror> {
       modules: true,
       script: await bundleWorker(),
       compatibilityDate: COMPATIBILITY_DATE,
-      bindings: { ...options.variables },
+      bindings: { LOCAL: "1", ...options.variables },
       r2Buckets: { STORE: "tidepool" },
       durableObjects: {
         MANIFEST_GATE: { className: "ManifestGateObject", useSQLite: true },
         BLOB_FILL: { className: "BlobFillObject", useSQLite: true },
+        LEDGER: { className: "LedgerObject", useSQLite: true },
       },
       unsafeDirectSockets: [{ host, port }],
       defaultPersistRoot: data,

@@ -86,6 +86,7 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
   #start(key: RepositoryKey, digest: Digest): Filler {
     const { store, createUpstream, warn } = createParts(this.env);
     const log = this.#openLog(digest);
+    log.reopen();
     const begin = (owner: RepositoryKey, size: number): void => {
       log.begin(owner, size);
       void this.ctx.storage.setAlarm(Date.now() + WATCH_MS);
@@ -100,9 +101,13 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
 
   async #ended(log: DurableFillLog, end: FillStart): Promise<void> {
     this.#filler = null;
+    const { recorder, ledger } = createParts(this.env);
+    const waitUntil = (work: Promise<unknown>): void => this.ctx.waitUntil(work);
+    if (end.kind === "stored" && end.fetchedBytes !== undefined)
+      recorder.fetched(end.fetchedBytes, { ledger, waitUntil });
     if (log.read() === null) return;
-    // A failed fill is not over: its chunks wait for the next one who asks.
-    if (end.kind === "stored") log.end(Date.now());
+    // The chunks stay a while: clients may still be reading them, and a failed fill's wait for the next one who asks.
+    log.end(Date.now());
     await this.ctx.storage.setAlarm(Date.now() + LINGER_MS);
   }
 }

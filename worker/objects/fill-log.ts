@@ -9,6 +9,8 @@ export interface DurableFillLog extends FillLog {
   /** The digest and the end, in milliseconds since the epoch; `null` where there is no record. */
   readOwner(): { readonly digest: Digest; readonly endedAt: number | null } | null;
   end(now: number): void;
+  /** A fill that had ended, badly, goes on. */
+  reopen(): void;
 }
 
 type FillRow = {
@@ -59,6 +61,9 @@ export function createFillLog(sql: SqlStorage, digest: Digest | null): DurableFi
     },
     end(now: number): void {
       sql.exec("UPDATE fill SET ended_at = ?", now);
+    },
+    reopen(): void {
+      sql.exec("UPDATE fill SET ended_at = NULL");
     },
   };
 }

@@ -10,8 +10,8 @@ import type { UpstreamFailure } from "../upstream/errors.ts";
 
 /** How a fill stands when it is opened. Plain data, to cross from a Durable Object. */
 export type FillStart =
-  /** The blob is whole and verified in the store. */
-  | { readonly kind: "stored" }
+  /** The blob is whole and verified in the store; `fetchedBytes` where this fill had it from the upstream. */
+  | { readonly kind: "stored"; readonly fetchedBytes?: number }
   /** Chunks are coming; `size` is the whole blob's, in bytes. */
   | { readonly kind: "filling"; readonly size: number }
   | { readonly kind: "absent" }

@@ -5,7 +5,7 @@ import type { ChunkStore, RepositoryKey } from "../store/store.ts";
 import { UpstreamError, type UpstreamFailureKind } from "../upstream/errors.ts";
 import type { BlobBody, BlobLocation, Upstream } from "../upstream/upstream.ts";
 import type { FillLog } from "./blob-fill.ts";
-import type { ChunkPlan } from "./chunk-plan.ts";
+import { type ChunkPlan, PARALLEL_CHUNKS } from "./chunk-plan.ts";
 import { transferMs } from "./deadline.ts";
 import { Readers } from "./readers.ts";
 
@@ -22,8 +22,6 @@ export interface ChunkFetcherOptions {
 }
 
 const MIB = 1024 * 1024;
-/** Cloudflare allows six connections that wait for headers; three fill any line that Docker Hub's CDN gives. */
-const PARALLEL = 3;
 /** Failures in a row, without a byte stored in between, after which the fill gives up. */
 const MAX_FAILURES = 12;
 /** A refusal is not mended by asking again, but a token or a signed URL may have ended at a bad moment. */
@@ -89,11 +87,12 @@ export class ChunkFetcher {
         await this.#readInOrder(this.#inOrder);
         return;
       }
-      if (running.size < PARALLEL) await this.#readers.letCatchUp(this.plan.contiguous);
-      const chunk = running.size < PARALLEL ? this.plan.next(this.#wanted) : null;
+      if (running.size < PARALLEL_CHUNKS) await this.#readers.letCatchUp(this.plan.contiguous);
+      const chunk = running.size < PARALLEL_CHUNKS ? this.plan.next(this.#wanted) : null;
       this.#wanted = null;
-      if (chunk === null) await Promise.race(running);
-      else start(chunk, null);
+      if (chunk !== null) start(chunk, null);
+      // The last ones may have ended during the pause above: a race of none would never end.
+      else if (running.size > 0) await Promise.race(running);
     }
     await Promise.all(running);
   }

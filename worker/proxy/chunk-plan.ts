@@ -1,6 +1,8 @@
 import type { ByteRange } from "../oci/range.ts";
 
 const MIB = 1024 * 1024;
+/** Cloudflare allows six connections that wait for headers; three fill any line that Docker Hub's CDN gives. */
+export const PARALLEL_CHUNKS = 3;
 /** The first chunk is small, so that the first byte comes soon; each later one is twice as large, up to the largest. */
 const FIRST_CHUNK_BYTES = MIB;
 /** 32 MiB keeps the number of storage operations for a large layer low: about 34 writes for 1 GB. */
@@ -78,7 +80,9 @@ export class ChunkPlan {
     }
     if (gap === null) return null;
     const ramp = FIRST_CHUNK_BYTES * 2 ** Math.min(this.#started, 16);
-    const length = Math.min(ramp, this.#carried, this.#affordable);
+    // Towards the end chunks shrink, so that all connections are busy until the last bytes.
+    const share = Math.max(FIRST_CHUNK_BYTES, Math.ceil(this.#missing(taken) / PARALLEL_CHUNKS));
+    const length = Math.min(ramp, this.#carried, this.#affordable, share);
     const chunk = { first: gap.first, last: Math.min(gap.last, gap.first + length - 1) };
     this.#active.push(chunk);
     this.#started += 1;
@@ -98,6 +102,12 @@ export class ChunkPlan {
     this.#drop(chunk);
     const half = Math.floor((chunk.last - chunk.first + 1) / 2);
     this.#carried = Math.max(SMALLEST_CHUNK_BYTES, Math.min(this.#carried, half));
+  }
+
+  #missing(taken: readonly ByteRange[]): number {
+    let bytes = 0;
+    for (const { first, last } of this.#gaps(taken)) bytes += last - first + 1;
+    return bytes;
   }
 
   #drop(chunk: ByteRange): void {

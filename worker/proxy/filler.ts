@@ -107,7 +107,7 @@ export class Filler {
       deadline.extend(transferMs({ first: 0, last: first.size ?? UNKNOWN_BYTES }));
     if (first.size !== null && first.size <= SMALL_BYTES) {
       const stored = await this.#fillSmall(first, first.size);
-      if (stored) return { kind: "stored" };
+      if (stored) return { kind: "stored", fetchedBytes: first.size };
       return await this.#fillChunks(new ChunkPlan(first.size), null);
     }
     if (first.size === null) return await this.#fillOfUnknownSize(first);
@@ -249,7 +249,7 @@ export class Filler {
       throw error;
     });
     await Promise.all([put, joined]);
-    return { kind: "stored" };
+    return { kind: "stored", fetchedBytes: plan.size };
   }
 
   async #failed(error: unknown): Promise<FillStart> {

@@ -6,6 +6,11 @@
 export class InFlight {
   readonly #running = new Map<string, Promise<unknown>>();
 
+  /** Whether a run of `key` is under way. */
+  has(key: string): boolean {
+    return this.#running.has(key);
+  }
+
   /** Runs `work`, or waits for the run of the same `key` that is under way. */
   run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const running = this.#running.get(key) as Promise<T> | undefined;

@@ -95,7 +95,13 @@ export class DirectGate implements ManifestGate {
   }
 
   pull(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<StoredManifest>> {
-    return this.#inFlight.run(`pull ${identify(key, target)}`, () => this.#pull(key, target));
+    const id = `pull ${identify(key, target)}`;
+    // One request was counted, and it is told to the caller that caused it.
+    if (!this.#inFlight.has(id)) return this.#inFlight.run(id, () => this.#pull(key, target));
+    const joined = this.#inFlight.run(id, () => this.#pull(key, target));
+    return joined.then((answer) =>
+      answer.kind === "found" ? { ...answer, asked: false } : answer,
+    );
   }
 
   async #check(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<ManifestStat>> {

@@ -4,7 +4,7 @@ import { formatContentRange, parseRange, resolveRange } from "../oci/range.ts";
 import type { RepositoryName } from "../oci/repository.ts";
 import { type ServedBlob, UnsatisfiableRange, openBlob, statBlob } from "../proxy/blob.ts";
 import { entityTag, isNotModified, isRangeWanted } from "./conditional.ts";
-import { type RouteDeps, repositoryKey } from "./context.ts";
+import { type RouteDeps, clientOf, repositoryKey } from "./context.ts";
 
 interface BlobPath {
   readonly name: RepositoryName;
@@ -26,16 +26,23 @@ export async function getBlob(
   const { digest, name } = path;
   const range = isRangeWanted(request, digest) ? parseRange(request.headers.get("Range")) : null;
   try {
-    const served = await openBlob(deps.blobs(digest), {
-      key: repositoryKey(deps, name),
-      digest,
-      range,
-    });
+    const key = repositoryKey(deps, name);
+    const served = await openBlob(deps.blobs(digest), { key, digest, range });
+    const { recorder, flushing } = deps.records;
+    const { outcome } = served;
+    const client = clientOf(deps, request);
+    const blob = { ...key, digest, client, timeMs: deps.now(), outcome, bytes: lengthOf(served) };
+    recorder.blob(blob, flushing);
     return respond(served, digest);
   } catch (error) {
     if (!(error instanceof UnsatisfiableRange)) throw error;
     throw unsatisfiable(error.size);
   }
+}
+
+/** What the answer announces: no script counts what streams by, so one that breaks off is counted whole. */
+function lengthOf({ range, size }: ServedBlob): number {
+  return range === null ? (size ?? 0) : range.last - range.first + 1;
 }
 
 function respond(served: ServedBlob, digest: Digest): Response {

@@ -1,11 +1,23 @@
+import type { Client } from "../ledger/ledger.ts";
 import type { BlobDeps } from "../proxy/blob.ts";
 import type { ManifestDeps } from "../proxy/manifest.ts";
+import type { Flushing, Recorder } from "../proxy/recorder.ts";
 import type { RepositoryName } from "../oci/repository.ts";
 import { canonicalDockerHubName } from "../oci/repository.ts";
 import type { Activity } from "../page/status.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryKey, Store } from "../store/store.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+
+/** What recording an answer needs. */
+interface RecordDeps {
+  readonly recorder: Recorder;
+  readonly flushing: Flushing;
+  /** The name under which the upstream's limit is kept. */
+  readonly credential: string;
+  /** Whether `CF-Connecting-IP` is the edge's word and not the client's. */
+  readonly trustAddress: boolean;
+}
 
 /** What the routes need, made by the entry for each request. */
 export interface RouteDeps {
@@ -15,6 +27,7 @@ export interface RouteDeps {
   readonly blobs: (digest: Digest) => BlobDeps;
   /** What the pull log tells, for the status page; absent where no log is kept. */
   readonly status?: () => Promise<Activity>;
+  readonly records: RecordDeps;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -22,4 +35,14 @@ export interface RouteDeps {
 /** Names the repository in the store and upstream: `alpine` is `library/alpine` at Docker Hub. */
 export function repositoryKey(deps: RouteDeps, name: RepositoryName): RepositoryKey {
   return { upstream: deps.upstream.name, repository: canonicalDockerHubName(name) };
+}
+
+/** Whom an answer goes to. */
+export function clientOf({ records }: RouteDeps, request: Request): Client {
+  // Only Cloudflare's edge puts `cf` on a request.
+  const isVouchedFor = records.trustAddress && request.cf !== undefined;
+  return {
+    address: (isVouchedFor ? request.headers.get("CF-Connecting-IP") : null) ?? "",
+    userAgent: request.headers.get("User-Agent") ?? "",
+  };
 }

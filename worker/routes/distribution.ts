@@ -1,5 +1,6 @@
 import { RegistryError } from "../oci/error-code.ts";
 import { parseDistributionPath } from "../oci/path.ts";
+import { UpstreamError } from "../upstream/errors.ts";
 import { getBlob } from "./blobs.ts";
 import type { RouteDeps } from "./context.ts";
 import { getCatalog, getReferrers, getTags } from "./lists.ts";
@@ -20,6 +21,16 @@ export async function serveDistribution(
       message: "this registry is a read-only mirror",
       headers: { Allow: "GET, HEAD" },
     });
+  try {
+    return await route(deps, request, pathname);
+  } catch (error) {
+    const { recorder, flushing } = deps.records;
+    if (error instanceof UpstreamError) recorder.failure(error.failure.kind, flushing);
+    throw error;
+  }
+}
+
+async function route(deps: RouteDeps, request: Request, pathname: string): Promise<Response> {
   const path = parseDistributionPath(pathname);
   switch (path.kind) {
     case "base":

@@ -1,7 +1,8 @@
 import type { RepositoryName } from "../oci/repository.ts";
 import type { TagOrDigest } from "../oci/tag.ts";
 import { type ServedManifest, serveManifest } from "../proxy/manifest.ts";
-import { type RouteDeps, repositoryKey } from "./context.ts";
+import type { RepositoryKey } from "../store/store.ts";
+import { type RouteDeps, clientOf, repositoryKey } from "./context.ts";
 import { entityTag, isNotModified } from "./conditional.ts";
 
 /**
@@ -22,9 +23,37 @@ export async function getManifest(
   const headOnly = request.method === "HEAD";
   const served = await serveManifest(deps.manifests(key), { key, target, headOnly });
   const headers = describe(served, target, deps.now());
+  const isPull = !headOnly && !isNotModified(request, served.digest);
+  record(deps, request, { key, target, served, isPull });
   if (isNotModified(request, served.digest)) return new Response(null, { status: 304, headers });
   headers.set("Content-Length", String(served.size));
   return new Response(served.bytes, { headers });
+}
+
+interface Answered {
+  readonly key: RepositoryKey;
+  readonly target: TagOrDigest;
+  readonly served: ServedManifest;
+  readonly isPull: boolean;
+}
+
+/** Notes what was answered. Nothing is awaited, and nothing written before the answer is on its way. */
+function record(deps: RouteDeps, request: Request, answered: Answered): void {
+  const { recorder, flushing, credential } = deps.records;
+  const { key, target, served, isPull } = answered;
+  const { digest, mediaType, size, outcome, counted, quota, stale, bytes } = served;
+  const timeMs = deps.now();
+  const tag = target.kind === "tag" ? target.tag : null;
+  if (isPull && bytes !== null) {
+    const client = clientOf(deps, request);
+    const pull = { ...key, timeMs, tag, digest, mediaType, size, outcome, counted };
+    recorder.pull({ ...pull, client, bytes }, flushing);
+  } else if (tag !== null) recorder.tag({ ...key, tag, digest, timeMs }, flushing);
+  if (quota !== null) {
+    const { limit, remaining, windowSeconds } = quota;
+    recorder.quota({ credential, limit, remaining, windowSeconds, seenAtMs: timeMs }, flushing);
+  }
+  if (stale !== null) recorder.failure(stale.failure.kind, flushing);
 }
 
 function describe(served: ServedManifest, target: TagOrDigest, now: number): Headers {

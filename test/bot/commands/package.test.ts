@@ -1,6 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, readdirSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -12,7 +11,7 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** Packs the bot and unpacks it into a `node_modules`, beside the dependencies that npm would put there. */
 function install(): string {
-  const app = mkdtempSync(join(tmpdir(), "tidepool-app-"));
+  const app = createDirectory({});
   const pack = spawnSync("npm", ["pack", "--silent", "--pack-destination", app], {
     cwd: ROOT,
     encoding: "utf8",

@@ -1,8 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+
+import { afterAll } from "vitest";
 
 /** How a run of the command line went. */
 export interface Outcome {
@@ -26,9 +28,16 @@ export function tidepool(
   return { code: status, stdout, stderr };
 }
 
-/** Writes files into a new directory. */
+const created: string[] = [];
+
+afterAll(() => {
+  for (const root of created.splice(0)) rmSync(root, { recursive: true, force: true });
+});
+
+/** Writes files into a new directory, which is gone after the tests of the file. */
 export function createDirectory(files: Readonly<Record<string, string | Uint8Array>>): string {
   const root = mkdtempSync(join(tmpdir(), "tidepool-"));
+  created.push(root);
   for (const [path, content] of Object.entries(files)) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), content);

@@ -178,7 +178,6 @@ const CHANGED: ReadonlySet<string> = new Set([
   "registry-mirror",
   "KANIKO_REGISTRY_MIRROR",
   "mirrors",
-  "DOCKER_OPTS",
 ]);
 
 function isMirrorArgument(item: unknown): boolean {
@@ -189,7 +188,7 @@ function isMirrorArgument(item: unknown): boolean {
 }
 
 function withoutMirrors(data: unknown, depth = 0): unknown {
-  if (depth > 50) return null;
+  if (depth > 100) throw new RangeError("an alias stands for something that it is part of");
   if (Array.isArray(data)) {
     const list: readonly unknown[] = data;
     const items = list.filter(
@@ -199,10 +198,13 @@ function withoutMirrors(data: unknown, depth = 0): unknown {
       typeof item === "string" ? { name: item } : withoutMirrors(item, depth + 1),
     );
   }
-  if (typeof data === "string" && /\[\[?runners/.test(data)) return null;
+  if (typeof data === "string" && data.includes("\n") && /\[\[?runners/.test(data)) return null;
   if (typeof data !== "object" || data === null || data instanceof Date) return data;
   const entries = Object.entries(data)
-    .filter(([key]) => !CHANGED.has(key))
+    .filter(
+      ([key]) =>
+        !CHANGED.has(key) && !/^(?:DOCKERD?|DIND)_(?:EXTRA_)?(?:OPTS|OPTIONS|ARGS)$/.test(key),
+    )
     .map(([key, value]) => [key, withoutMirrors(value, depth + 1)] as const)
     // A command or a map of variables may be new, and is then empty by now.
     .filter(

@@ -157,6 +157,11 @@ const CASES: readonly MatrixCase[] = [
     left: ["file-mounted"],
   },
   {
+    id: "a mounted file, and no dind of the runner's own",
+    before: `${HEAD}  [runners.docker]\n    volumes = ["/etc/docker/daemon.json:/etc/docker/daemon.json:ro"]\n`,
+    left: ["file-mounted"],
+  },
+  {
     id: "the host's socket",
     before: `${HEAD}  [runners.docker]\n    volumes = ["/var/run/docker.sock:/var/run/docker.sock"]\n`,
     left: ["runner-socket"],

@@ -89,3 +89,14 @@ describe("included files", () => {
     expect(await changed(files, "/build/ci.yml")).toEqual(["build/ci.yml"]);
   });
 });
+
+describe("settings that do nothing", () => {
+  it("are not removed where an included file reads them", async () => {
+    const root =
+      "include: a.yml\nvariables:\n  A: b\n  DOCKER_OPTS: --registry-mirror=https://x.example\n";
+    const plan = (a: string): ReturnType<typeof createPlan> =>
+      createPlan(createMemoryFiles({ ".gitlab-ci.yml": root, "a.yml": a }), { mirror, tidy: true });
+    expect((await plan("a:\n  script: dockerd $DOCKER_OPTS\n")).files).toEqual([]);
+    expect((await plan("a:\n  script: make\n")).files).toHaveLength(1);
+  });
+});

@@ -19,6 +19,11 @@ export function serveRegistry(
 ): void {
   const url = new URL(request.url ?? "", hub.origins.registry);
   const method = request.method ?? "";
+  if (url.pathname === "/v2/") {
+    // The ping: distribution's own proxy learns the realm from it.
+    challenge({ hub, response, url, method, name: "" });
+    return;
+  }
   const match = /^\/v2\/(.+)\/(manifests|blobs|tags|referrers)\/([^/]+)$/.exec(url.pathname);
   if (match === null || (method !== "GET" && method !== "HEAD")) {
     sendJson(response, match === null ? 404 : 405, { body: { errors: [{ code: "UNSUPPORTED" }] } });
@@ -47,11 +52,11 @@ function isAllowed(hub: HubState, request: IncomingMessage, name: string): boole
 
 function challenge({ hub, response, name }: Call): void {
   const realm = hub.faults.realm ?? `${hub.origins.token}/token`;
-  const scope = `repository:${name}:pull`;
+  const scope = name === "" ? "" : `,scope="repository:${name}:pull",error="insufficient_scope"`;
   sendJson(response, 401, {
     headers: {
       "docker-distribution-api-version": "registry/2.0",
-      "www-authenticate": `Bearer realm="${realm}",service="registry.docker.io",scope="${scope}",error="insufficient_scope"`,
+      "www-authenticate": `Bearer realm="${realm}",service="registry.docker.io"${scope}`,
     },
     body: { errors: [{ code: "UNAUTHORIZED", message: "authentication required", detail: null }] },
   });

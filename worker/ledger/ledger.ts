@@ -1,0 +1,189 @@
+/**
+ * The port to the mirror's own records: who pulled what, from where it came, and what it cost.
+ *
+ * Two adapters pass one conformance suite: SQL (a Durable Object's SQLite) and memory.
+ *
+ * @module
+ */
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository.ts";
+import type { Tag } from "../oci/tag.ts";
+
+/** A repository of one upstream. */
+export interface RepositoryId {
+  readonly upstream: string;
+  readonly repository: RepositoryName;
+}
+
+/** Whom an answer went to, as far as that can be known. */
+export interface Client {
+  /** `""` where no edge vouches for one. */
+  readonly address: string;
+  readonly userAgent: string;
+}
+
+/** One manifest GET that was answered 200. */
+export interface PullEvent extends RepositoryId {
+  /** Unique, made by the isolate: a batch that comes twice leaves one record. Letters, digits and `-`. */
+  readonly id: string;
+  readonly timeMs: number;
+  readonly tag: Tag | null;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Of the manifest. */
+  readonly size: number;
+  readonly outcome: "hit" | "revalidated" | "stale" | "miss";
+  readonly counted: boolean;
+  readonly client: Client;
+}
+
+/** What was learnt of a tag without a pull by it: clients ask by HEAD, then pull by digest. */
+export interface SeenTag extends RepositoryId {
+  readonly tag: Tag;
+  readonly digest: Digest;
+  readonly timeMs: number;
+}
+
+/** What a manifest names, itself included: told once per isolate. */
+export interface ManifestNames extends RepositoryId {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
+}
+
+/** Blob GETs of one client for one blob, summed. `bytes` are those the answers announced. */
+export interface BlobSum extends RepositoryId {
+  readonly digest: Digest;
+  readonly client: Client;
+  /** Of the newest. */
+  readonly timeMs: number;
+  readonly hits: number;
+  readonly misses: number;
+  readonly bytes: number;
+}
+
+/** An upstream's limit as last seen with one credential. */
+export interface QuotaSeen {
+  /** A name that is no secret. */
+  readonly credential: string;
+  readonly limit: number;
+  readonly remaining: number;
+  readonly windowSeconds: number;
+  readonly seenAtMs: number;
+}
+
+/** What one isolate saw since it last told. */
+export interface LedgerBatch {
+  readonly pulls: readonly PullEvent[];
+  readonly tags: readonly SeenTag[];
+  readonly manifests: readonly ManifestNames[];
+  readonly blobs: readonly BlobSum[];
+  /** Blobs that fills had from upstreams. */
+  readonly fetched: readonly { readonly timeMs: number; readonly bytes: number }[];
+  readonly quotas: readonly QuotaSeen[];
+  /** Answers that met an upstream failure, by its kind. */
+  readonly failures: Readonly<Record<string, number>>;
+  /** Records that this isolate had to drop before, and when the last of their pulls was. */
+  readonly lost: { readonly count: number; readonly lastMs: number } | null;
+}
+
+/** Sums over a span. */
+export interface Sums {
+  readonly pulls: number;
+  readonly hits: number;
+  readonly revalidated: number;
+  readonly stale: number;
+  readonly misses: number;
+  readonly bytesServed: number;
+  readonly bytesFetched: number;
+  readonly upstreamPulls: number;
+  readonly blobHits: number;
+  readonly blobMisses: number;
+}
+
+/** A pull as the log has it. */
+export interface LoggedPull extends RepositoryId {
+  /** Orders by time; what `after` takes. */
+  readonly id: string;
+  readonly timeMs: number;
+  readonly tag: Tag | null;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly outcome: PullEvent["outcome"];
+  readonly counted: boolean;
+  readonly client: Client;
+  readonly blobs: { readonly hits: number; readonly misses: number; readonly bytes: number };
+}
+
+/** What of the log is asked for; `null` where it does not matter. */
+export interface PullsWanted {
+  readonly repository: RepositoryName | null;
+  readonly digest: Digest | null;
+  /** Inclusive, milliseconds. */
+  readonly sinceMs: number;
+  /** Exclusive. */
+  readonly untilMs: number;
+  /** A {@link LoggedPull}'s id; exclusive. */
+  readonly after: string | null;
+  readonly limit: number;
+}
+
+/** A page of the log, oldest first. */
+export interface PullsPage {
+  /** Every pull since then that reached the ledger is in the log. */
+  readonly completeSinceMs: number;
+  readonly pulls: readonly LoggedPull[];
+}
+
+/** A repository with its figures. */
+export interface CatalogRow extends RepositoryId {
+  readonly tags: readonly {
+    readonly tag: Tag;
+    readonly digest: Digest;
+    readonly storedAtMs: number;
+    readonly lastPullMs: number | null;
+  }[];
+  readonly bytes: number;
+  readonly firstPullMs: number | null;
+  readonly lastPullMs: number | null;
+  readonly hits: number;
+  readonly misses: number;
+}
+
+/** Everything that is counted. Totals are kept for ever. */
+export interface LedgerSums {
+  /** By hour, oldest first, hours without an event left out. */
+  readonly hours: readonly (Sums & { readonly startMs: number })[];
+  readonly quotas: readonly QuotaSeen[];
+  readonly failures: Readonly<Record<string, number>>;
+  readonly lost: number;
+  /** Of all hours, whatever span was asked for. */
+  readonly ever: Sums;
+  readonly repositories: number;
+}
+
+/** The records. */
+export interface Ledger {
+  /** Takes a batch, whole or not at all. */
+  record(batch: LedgerBatch): Promise<void>;
+  /** Pages of one walk share no record and leave out none that was there when the walk began. */
+  listPulls(wanted: PullsWanted): Promise<PullsPage>;
+  /** In order of upstream and name, after `after`. */
+  listCatalog(page: {
+    readonly after: RepositoryId | null;
+    readonly limit: number;
+  }): Promise<readonly CatalogRow[]>;
+  /** @param span - whole hours, `untilMs` exclusive */
+  sum(span: { readonly sinceMs: number; readonly untilMs: number }): Promise<LedgerSums>;
+}
+
+/** The public id of a pull: its time, which the log is ordered by, then the isolate's own id. */
+export function formatPullId(timeMs: number, id: string): string {
+  return `${timeMs.toString(36)}.${id}`;
+}
+
+/** Reads {@link formatPullId}; `null` where it is none. */
+export function parsePullId(text: string): { readonly timeMs: number; readonly id: string } | null {
+  const [, time, id] = /^([0-9a-z]{1,10})\.([0-9a-z-]{1,64})$/.exec(text) ?? [];
+  return time === undefined || id === undefined ? null : { timeMs: parseInt(time, 36), id };
+}

@@ -1,0 +1,203 @@
+import type {
+  BlobSum,
+  CatalogRow,
+  Ledger,
+  LedgerBatch,
+  LedgerSums,
+  LoggedPull,
+  PullEvent,
+  PullsPage,
+  PullsWanted,
+  QuotaSeen,
+  RepositoryId,
+  SeenTag,
+} from "./ledger.ts";
+import { formatPullId } from "./ledger.ts";
+import { HOUR_MS, addSums, noSums, sumByHour } from "./sums.ts";
+
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
+type TagRow = Mutable<CatalogRow["tags"][number]> & { seenMs: number };
+type Row = Mutable<Omit<CatalogRow, "tags" | "bytes">> & {
+  readonly tags: Map<string, TagRow>;
+  /** Sizes by digest, and which manifests name it. */
+  readonly content: Map<string, { size: number; readonly manifests: Set<string> }>;
+};
+
+/** A blob is looked for in the pulls of this long before it. */
+const JOIN_MS = 6 * HOUR_MS;
+
+/** Keeps the records in memory: the reference that the SQL adapter is tested against. */
+export class MemoryLedger implements Ledger {
+  readonly #options: { readonly keepMs: number; readonly now: () => number };
+  #pulls: Mutable<LoggedPull>[] = [];
+  readonly #rows = new Map<string, Row>();
+  readonly #hours = new Map<number, ReturnType<typeof noSums>>();
+  readonly #quotas = new Map<string, QuotaSeen>();
+  readonly #failures = new Map<string, number>();
+  #lost = 0;
+  #completeSinceMs: number | null = null;
+
+  constructor(options: { readonly keepMs: number; readonly now: () => number }) {
+    this.#options = options;
+  }
+
+  async record(batch: LedgerBatch): Promise<void> {
+    const first = Math.min(this.#options.now(), ...batch.pulls.map(({ timeMs }) => timeMs));
+    this.#completeSinceMs ??= first;
+    for (const { tag, ...seen } of batch.tags) this.#see({ ...seen, tag }, null);
+    for (const pull of batch.pulls) this.#pull(pull);
+    for (const { digest, size, blobs, ...id } of batch.manifests) {
+      const { content } = this.#row(id);
+      for (const named of [{ digest, size }, ...blobs]) {
+        const known = content.get(named.digest) ?? { size: named.size, manifests: new Set() };
+        known.manifests.add(digest);
+        content.set(named.digest, known);
+      }
+    }
+    for (const blob of batch.blobs) this.#join(blob);
+    for (const [startMs, sums] of sumByHour(batch)) {
+      const known = this.#hours.get(startMs) ?? noSums();
+      addSums(known, sums);
+      this.#hours.set(startMs, known);
+    }
+    for (const quota of batch.quotas)
+      if ((this.#quotas.get(quota.credential)?.seenAtMs ?? 0) <= quota.seenAtMs)
+        this.#quotas.set(quota.credential, quota);
+    for (const [kind, count] of Object.entries(batch.failures))
+      this.#failures.set(kind, (this.#failures.get(kind) ?? 0) + count);
+    this.#lose(batch);
+  }
+
+  async listPulls(wanted: PullsWanted): Promise<PullsPage> {
+    this.#completeSinceMs ??= this.#options.now();
+    const { repository, digest, sinceMs, untilMs, after, limit } = wanted;
+    const start = this.#pulls.findIndex(({ id }) => id === after) + 1;
+    const pulls = this.#pulls
+      .slice(start)
+      .filter(
+        (pull) =>
+          pull.timeMs >= sinceMs &&
+          pull.timeMs < untilMs &&
+          (repository ?? pull.repository) === pull.repository &&
+          (digest ?? pull.digest) === pull.digest,
+      );
+    return { completeSinceMs: this.#completeSinceMs, pulls: pulls.slice(0, limit) };
+  }
+
+  async listCatalog(page: {
+    readonly after: RepositoryId | null;
+    readonly limit: number;
+  }): Promise<readonly CatalogRow[]> {
+    const { after, limit } = page;
+    const sorted = [...this.#rows.values()].toSorted(compare);
+    const following = sorted.filter((row) => after === null || compare(row, after) > 0);
+    return following.slice(0, limit).map(({ tags, content, ...row }) => ({
+      ...row,
+      bytes: [...content.values()].reduce((sum, { size }) => sum + size, 0),
+      tags: [...tags.values()]
+        .toSorted((a, b) => (a.tag < b.tag ? -1 : 1))
+        .map(({ tag, digest, storedAtMs, lastPullMs }) => ({
+          tag,
+          digest,
+          storedAtMs,
+          lastPullMs,
+        })),
+    }));
+  }
+
+  async sum(span: { readonly sinceMs: number; readonly untilMs: number }): Promise<LedgerSums> {
+    const ever = noSums();
+    for (const sums of this.#hours.values()) addSums(ever, sums);
+    const hours = [...this.#hours]
+      .filter(([startMs]) => startMs >= span.sinceMs && startMs < span.untilMs)
+      .toSorted(([a], [b]) => a - b)
+      .map(([startMs, sums]) => ({ startMs, ...sums }));
+    return {
+      hours,
+      quotas: [...this.#quotas.values()],
+      failures: Object.fromEntries(this.#failures),
+      lost: this.#lost,
+      ever,
+      repositories: this.#rows.size,
+    };
+  }
+
+  #row({ upstream, repository }: RepositoryId): Row {
+    const name = `${upstream}/${repository}`;
+    const times = { firstPullMs: null, lastPullMs: null, hits: 0, misses: 0 };
+    const made = { upstream, repository, ...times, tags: new Map(), content: new Map() };
+    const row = this.#rows.get(name) ?? made;
+    this.#rows.set(name, row);
+    return row;
+  }
+
+  #pull(event: PullEvent): void {
+    const { id: own, size: _size, ...pull } = event;
+    const { timeMs, tag, digest, outcome } = pull;
+    const id = formatPullId(timeMs, own);
+    if (this.#pulls.some((known) => known.id === id)) return;
+    this.#pulls.push({ ...pull, id, blobs: { hits: 0, misses: 0, bytes: 0 } });
+    this.#pulls.sort((a, b) => a.timeMs - b.timeMs || (a.id < b.id ? -1 : 1));
+    const row = this.#row(pull);
+    row.firstPullMs = Math.min(row.firstPullMs ?? timeMs, timeMs);
+    row.lastPullMs = Math.max(row.lastPullMs ?? timeMs, timeMs);
+    if (outcome === "miss") row.misses += 1;
+    else row.hits += 1;
+    if (tag !== null) this.#see({ ...pull, tag, digest }, timeMs);
+  }
+
+  #see(seen: SeenTag, pulledMs: number | null): void {
+    const { tag, digest, timeMs } = seen;
+    const { tags } = this.#row(seen);
+    const made: TagRow = { tag, digest, storedAtMs: timeMs, lastPullMs: null, seenMs: timeMs };
+    const row = tags.get(tag) ?? made;
+    if (row.digest === digest) row.storedAtMs = Math.min(row.storedAtMs, timeMs);
+    else if (timeMs >= row.seenMs) Object.assign(row, { digest, storedAtMs: timeMs });
+    row.seenMs = Math.max(row.seenMs, timeMs);
+    if (pulledMs !== null) row.lastPullMs = Math.max(row.lastPullMs ?? 0, pulledMs);
+    tags.set(tag, row);
+  }
+
+  #join(blob: BlobSum): void {
+    const { client, timeMs, hits, misses, bytes } = blob;
+    const { content } = this.#row(blob);
+    const manifests = content.get(blob.digest)?.manifests ?? new Set();
+    const named = this.#pulls.filter(
+      (pull) =>
+        pull.repository === blob.repository &&
+        pull.upstream === blob.upstream &&
+        manifests.has(pull.digest) &&
+        pull.timeMs > timeMs - JOIN_MS,
+    );
+    const same = named.filter(
+      (pull) =>
+        pull.client.address === client.address && pull.client.userAgent === client.userAgent,
+    );
+    const best = same.at(-1) ?? named.at(-1);
+    if (best === undefined) return;
+    const { blobs } = best;
+    best.blobs = {
+      hits: blobs.hits + hits,
+      misses: blobs.misses + misses,
+      bytes: blobs.bytes + bytes,
+    };
+  }
+
+  #lose({ lost }: LedgerBatch): void {
+    const complete = this.#completeSinceMs ?? 0;
+    if (lost !== null) {
+      this.#lost += lost.count;
+      this.#completeSinceMs = Math.max(complete, lost.lastMs + 1);
+    }
+    const cutoff = this.#options.now() - this.#options.keepMs;
+    if (!this.#pulls.some(({ timeMs }) => timeMs < cutoff)) return;
+    this.#pulls = this.#pulls.filter(({ timeMs }) => timeMs >= cutoff);
+    this.#completeSinceMs = Math.max(this.#completeSinceMs ?? 0, cutoff);
+  }
+}
+
+function compare(a: RepositoryId, b: RepositoryId): number {
+  if (a.upstream !== b.upstream) return a.upstream < b.upstream ? -1 : 1;
+  if (a.repository === b.repository) return 0;
+  return a.repository < b.repository ? -1 : 1;
+}

@@ -1,0 +1,119 @@
+import type * as z from "zod";
+import type { CatalogEntry, CatalogPage } from "../contract/catalog.ts";
+import type { PullLogPage, PullRecord } from "../contract/pull-log.ts";
+import type { PullCounts, Stats } from "../contract/stats.ts";
+import {
+  type Ledger,
+  type LedgerSums,
+  type RepositoryId,
+  type Sums,
+  parsePullId,
+} from "../ledger/ledger.ts";
+import { HOUR_MS, addSums, noSums } from "../ledger/sums.ts";
+import { formatNextLink } from "../oci/link.ts";
+import { parseRepository } from "../oci/repository.ts";
+import { ApiQuery } from "./api-query.ts";
+
+/** What the API needs. */
+export interface ApiDeps {
+  readonly ledger: Ledger;
+  /** The name of the credential in use now. */
+  readonly credential: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+const DAY_MS = 24 * HOUR_MS;
+/** Without `since`: what a day's chart by hours shows, and a month's by days. */
+const DEFAULT_SPAN_MS = { hour: DAY_MS, day: 30 * DAY_MS };
+/** 2,232 buckets; whoever wants a year asks by day. */
+const MAX_HOURS_MS = 93 * DAY_MS;
+
+/** `GET /api/pulls?repository=&digest=&since=&until=&n=&last=`: the pull log, newest last. */
+export async function getPulls(deps: ApiDeps, request: Request): Promise<Response> {
+  const query = new ApiQuery(request);
+  const limit = query.limit();
+  const { completeSinceMs, pulls } = await deps.ledger.listPulls({
+    repository: query.repository(),
+    digest: query.digest(),
+    sinceMs: query.time("since") ?? 0,
+    untilMs: query.time("until") ?? Number.MAX_SAFE_INTEGER,
+    after: query.last((text) => (parsePullId(text) === null ? null : text)),
+    // One more than asked for tells whether there is a next page.
+    limit: limit + 1,
+  });
+  const shown: readonly PullRecord[] = pulls.slice(0, limit);
+  const next = pulls.length > limit ? shown.at(-1)?.id : undefined;
+  const page: z.infer<typeof PullLogPage> = { completeSinceMs, pulls: [...shown] };
+  return respond(page, next === undefined ? null : formatNextLink("/api/pulls", query.next(next)));
+}
+
+/** `GET /api/catalog?n=&last=`: every repository with its tags and figures. */
+export async function getCatalogEntries(deps: ApiDeps, request: Request): Promise<Response> {
+  const query = new ApiQuery(request);
+  const limit = query.limit();
+  const after = query.last(parseCatalogId);
+  const found = await deps.ledger.listCatalog({ after, limit: limit + 1 });
+  const shown = found.slice(0, limit);
+  const repositories = shown.map((row): CatalogEntry => ({ ...row, tags: [...row.tags] }));
+  const end = found.length > limit ? shown.at(-1) : undefined;
+  const page: z.infer<typeof CatalogPage> = { repositories };
+  if (end === undefined) return respond(page, null);
+  const last = `${end.upstream}/${end.repository}`;
+  return respond(page, formatNextLink("/api/catalog", query.next(last)));
+}
+
+/** `GET /api/stats?since=&until=&step=hour|day`: sums of whole hours, so the span may be wider than asked for. */
+export async function getStats(deps: ApiDeps, request: Request): Promise<Response> {
+  const query = new ApiQuery(request);
+  const step = query.step();
+  const until = query.time("until") ?? deps.now();
+  const since = query.time("since") ?? Math.max(0, until - DEFAULT_SPAN_MS[step]);
+  const sinceMs = Math.floor(since / HOUR_MS) * HOUR_MS;
+  const untilMs = Math.max(sinceMs, Math.ceil(until / HOUR_MS) * HOUR_MS);
+  if (step === "hour" && untilMs - sinceMs > MAX_HOURS_MS)
+    query.refuse("step", "must be day for a span of more than 93 days");
+  const sums = await deps.ledger.sum({ sinceMs, untilMs });
+  const totals = noSums();
+  const buckets = new Map<number, ReturnType<typeof noSums>>();
+  for (const hour of sums.hours) {
+    addSums(totals, hour);
+    const size = step === "hour" ? HOUR_MS : DAY_MS;
+    const startMs = Math.floor(hour.startMs / size) * size;
+    const bucket = buckets.get(startMs) ?? noSums();
+    addSums(bucket, hour);
+    buckets.set(startMs, bucket);
+  }
+  const stats: z.infer<typeof Stats> = {
+    sinceMs,
+    untilMs,
+    step,
+    totals: countsOf(totals),
+    buckets: [...buckets].map(([startMs, bucket]) => ({ startMs, ...countsOf(bucket) })),
+    quotas: quotasOf(sums, deps.credential),
+  };
+  return respond(stats, null);
+}
+
+function countsOf(sums: Sums): PullCounts {
+  const { blobHits: _hits, blobMisses: _misses, ...counts } = sums;
+  return counts;
+}
+
+function quotasOf({ quotas }: LedgerSums, current: string): Stats["quotas"] {
+  const seen = quotas.map(({ credential, ...quota }) => ({ credential, quota }));
+  const known = seen.some(({ credential }) => credential === current);
+  return known ? seen : [...seen, { credential: current, quota: null }];
+}
+
+function parseCatalogId(text: string): RepositoryId | null {
+  const slash = text.indexOf("/");
+  const repository = parseRepository(text.slice(slash + 1));
+  return slash <= 0 || repository === null ? null : { upstream: text.slice(0, slash), repository };
+}
+
+function respond(body: unknown, link: string | null): Response {
+  const headers = new Headers({ "Cache-Control": "no-store" });
+  if (link !== null) headers.set("Link", link);
+  return Response.json(body, { headers });
+}

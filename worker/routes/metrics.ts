@@ -1,0 +1,129 @@
+import type { LedgerSums } from "../ledger/ledger.ts";
+import { VERSION } from "../version.ts";
+import type { ApiDeps } from "./api.ts";
+
+interface Metric {
+  readonly name: string;
+  readonly type: "counter" | "gauge";
+  readonly help: string;
+  readonly samples: readonly {
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly value: number;
+  }[];
+}
+
+/**
+ * `GET /metrics`: everything that is counted, of the whole mirror and not of one isolate.
+ *
+ * @see prometheus.io, "Exposition formats", text format 0.0.4, and "Metric and label naming"
+ */
+export async function getMetrics({ ledger }: ApiDeps): Promise<Response> {
+  const sums = await ledger.sum({ sinceMs: 0, untilMs: 0 });
+  const text = [...describePulls(sums), ...describeUpstream(sums)].map(formatMetric).join("");
+  const headers = {
+    "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
+    "Cache-Control": "no-store",
+  };
+  return new Response(text, { headers });
+}
+
+function describePulls({ ever, repositories, lost }: LedgerSums): Metric[] {
+  return [
+    {
+      name: "tidepool_build_info",
+      type: "gauge",
+      help: "The mirror's version.",
+      samples: [{ labels: { version: VERSION }, value: 1 }],
+    },
+    {
+      name: "tidepool_pulls_total",
+      type: "counter",
+      help: "Manifest GETs answered 200, by where the manifest came from.",
+      samples: [
+        byOutcome("hit", ever.hits),
+        byOutcome("revalidated", ever.revalidated),
+        byOutcome("stale", ever.stale),
+        byOutcome("miss", ever.misses),
+      ],
+    },
+    {
+      name: "tidepool_blob_requests_total",
+      type: "counter",
+      help: "Blob GETs answered 200 or 206.",
+      samples: [byOutcome("hit", ever.blobHits), byOutcome("miss", ever.blobMisses)],
+    },
+    counter("tidepool_served_bytes_total", "Bytes answered to clients.", ever.bytesServed),
+    counter("tidepool_fetched_bytes_total", "Bytes had from upstreams.", ever.bytesFetched),
+    counter("tidepool_lost_records_total", "Records that could not be written.", lost),
+    {
+      name: "tidepool_repositories",
+      type: "gauge",
+      help: "Repositories that something was pulled from.",
+      samples: [{ value: repositories }],
+    },
+  ];
+}
+
+function counter(name: string, help: string, value: number): Metric {
+  return { name, type: "counter", help, samples: [{ value }] };
+}
+
+function byOutcome(outcome: string, value: number): Metric["samples"][number] {
+  return { labels: { outcome }, value };
+}
+
+function describeUpstream({ ever, failures, quotas }: LedgerSums): Metric[] {
+  const gauge = (name: string, help: string, read: (at: number) => number): Metric => ({
+    name,
+    type: "gauge",
+    help,
+    samples: quotas.map(({ credential }, at) => ({ labels: { credential }, value: read(at) })),
+  });
+  const quota = (at: number): LedgerSums["quotas"][number] | undefined => quotas[at];
+  return [
+    {
+      name: "tidepool_upstream_pulls_total",
+      type: "counter",
+      help: "Pulls that the upstream counted against its limit.",
+      samples: [{ value: ever.upstreamPulls }],
+    },
+    {
+      name: "tidepool_upstream_failures_total",
+      type: "counter",
+      help: "Answers that met an upstream which could not say, served stale or refused.",
+      samples: Object.entries(failures).map(([kind, value]) => ({ labels: { kind }, value })),
+    },
+    gauge(
+      "tidepool_upstream_limit_pulls",
+      "The upstream's pull limit as last told.",
+      (at) => quota(at)?.limit ?? 0,
+    ),
+    gauge(
+      "tidepool_upstream_limit_remaining_pulls",
+      "What is left of the pull limit as last told.",
+      (at) => quota(at)?.remaining ?? 0,
+    ),
+    gauge(
+      "tidepool_upstream_limit_window_seconds",
+      "The length of the limit's window.",
+      (at) => quota(at)?.windowSeconds ?? 0,
+    ),
+    gauge(
+      "tidepool_upstream_limit_seen_timestamp_seconds",
+      "When the upstream last told its limit.",
+      (at) => (quota(at)?.seenAtMs ?? 0) / 1000,
+    ),
+  ];
+}
+
+function formatMetric({ name, type, help, samples }: Metric): string {
+  const lines = samples.map(({ labels = {}, value }) => {
+    const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escapeLabel(text)}"`);
+    return `${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${value}`;
+  });
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines, ""].join("\n");
+}
+
+function escapeLabel(text: string): string {
+  return text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}
