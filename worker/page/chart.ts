@@ -55,6 +55,7 @@ export function renderKey(): Html {
       </svg>
       hollow, on top: fetched from Docker Hub
     </li>
+    <li>times in UTC</li>
   </ul>`;
 }
 
@@ -110,7 +111,7 @@ function labels({ sinceMs, untilMs, step }: Stats): string[] {
       ? `${WEEKDAYS[date.getUTCDay()] ?? ""} ${date.getUTCDate()}`
       : date.toISOString().slice(11, 16),
   );
-  return [...names, "now (UTC)"];
+  return [...names, "now"];
 }
 
 function renderTable(name: string, { buckets, step }: Stats): Html {
