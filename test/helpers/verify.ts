@@ -1,4 +1,5 @@
 import { createVerify } from "../../bot/commands/verify.ts";
+import type { Clock } from "../../bot/gitlab/clock.ts";
 import { START, pulled } from "../bot/verify/world.ts";
 import type { MergeRequest, Pipeline, Project } from "./fake-gitlab/model.ts";
 import type { JobSeed } from "./fake-gitlab/world.ts";
@@ -16,7 +17,11 @@ export interface VerifyStory {
   /** Another pipeline for the merge request's head. */
   addPipeline(jobs: readonly JobSeed[]): Pipeline;
   /** Runs `tidepool verify --project acme/shop` with these arguments. */
-  verify(argv: readonly string[], env?: Readonly<Record<string, string>>): Promise<RunResult>;
+  verify(
+    argv: readonly string[],
+    env?: Readonly<Record<string, string>>,
+    clock?: Clock,
+  ): Promise<RunResult>;
   stop(): Promise<void>;
 }
 
@@ -54,8 +59,8 @@ export async function startStory(
         source: "merge_request_event",
         jobs,
       }),
-    verify: (argv, env = {}) =>
-      runCommand(createVerify({ clock: new VirtualClock() }), ["--project", "acme/shop", ...argv], {
+    verify: (argv, env = {}, clock = new VirtualClock()) =>
+      runCommand(createVerify({ clock }), ["--project", "acme/shop", ...argv], {
         GITLAB_URL: setup.gitlab.url,
         GITLAB_TOKEN: setup.token.secret,
         TIDEPOOL_MIRROR: mirror.url,
