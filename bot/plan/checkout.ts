@@ -1,14 +1,5 @@
-import {
-  chmod,
-  chown,
-  lstat,
-  open,
-  readdir,
-  readFile,
-  realpath,
-  rename,
-  rm,
-} from "node:fs/promises";
+import { type Dirent, readFileSync, readdirSync } from "node:fs";
+import { chmod, chown, lstat, open, realpath, rename, rm } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
 
 import { BotError } from "../errors.ts";
@@ -18,21 +9,22 @@ import type { RepositoryFiles } from "./repository.ts";
 const SKIPPED: ReadonlySet<string> = new Set([".git", "node_modules", ".terraform"]);
 
 /**
- * Opens a local checkout. Symbolic links are neither read nor followed, as GitLab does not follow them either, and
+ * Opens a local checkout. It is read synchronously: nothing else waits meanwhile, and for thousands of small files
+ * the way through the thread pool was a fifth of the whole run. Symbolic links are neither read nor followed, as GitLab does not follow them either, and
  * repositories within the repository are left to themselves.
  */
 export function createCheckout(root: string): RepositoryFiles {
   return {
-    list: () => listFiles(root),
-    read: (path) => readText(join(root, path)),
+    list: () => Promise.resolve(listFiles(root)),
+    read: (path) => Promise.resolve(readText(join(root, path))),
   };
 }
 
-async function listFiles(root: string): Promise<readonly string[]> {
+function listFiles(root: string): readonly string[] {
   const paths: string[] = [];
   const folders = [""];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    const entries = await readdir(join(root, folder), { withFileTypes: true });
+    const entries = listFolder(join(root, folder));
     // A folder with a `.git` of its own is a submodule or another checkout.
     if (folder !== "" && entries.some(({ name }) => name === ".git")) continue;
     for (const entry of entries) {
@@ -44,10 +36,18 @@ async function listFiles(root: string): Promise<readonly string[]> {
   return paths.toSorted();
 }
 
-async function readText(path: string): Promise<string | null> {
+function listFolder(path: string): readonly Dirent[] {
+  try {
+    return readdirSync(path, { withFileTypes: true });
+  } catch (error) {
+    throw new BotError(`${path} cannot be listed`, { cause: error });
+  }
+}
+
+function readText(path: string): string | null {
   try {
     // The mark is kept: it is a byte of the file like any other.
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await readFile(path));
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(readFileSync(path));
   } catch {
     return null;
   }
@@ -74,7 +74,7 @@ export async function rewrite(root: string, { path, before, after }: Rewrite): P
   }
   const stat = await lstat(target);
   if (!stat.isFile()) throw new BotError(`${path} is no regular file: not written`);
-  if ((await readText(target)) !== before) {
+  if (readText(target) !== before) {
     throw new BotError(`${path} has changed in the meantime: not written`);
   }
   const beside = join(folder, `.tidepool-${process.pid}-${Date.now()}`);
