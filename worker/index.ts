@@ -3,6 +3,8 @@ import { ConfigError, type Env } from "./env.ts";
 import type { Digest } from "./oci/digest.ts";
 import { type Parts, createParts } from "./parts.ts";
 import type { ManifestGate } from "./proxy/manifest-gate.ts";
+import { readActivity } from "./routes/activity.ts";
+import type { ApiDeps } from "./routes/api.ts";
 import type { RouteDeps } from "./routes/context.ts";
 import type { RepositoryKey } from "./store/store.ts";
 
@@ -22,7 +24,7 @@ const worker: ExportedHandler<Env> = {
     }
     app ??= createApp<Env>({
       config: parts.config,
-      api: () => ({ ledger: parts.ledger(), credential: parts.credential, now: Date.now }),
+      api: () => createApiDeps(parts),
       routes: (bindings, waitUntil) => createRouteDeps(parts, bindings, waitUntil),
     });
     return await app.fetch(request, env, ctx);
@@ -62,6 +64,7 @@ function createRouteDeps(
       waitUntil,
       warn,
     }),
+    status: () => readActivity(createApiDeps(parts), config.local),
     records: {
       recorder,
       flushing: { ledger, waitUntil },
@@ -71,6 +74,10 @@ function createRouteDeps(
     },
     now: Date.now,
   };
+}
+
+function createApiDeps(parts: Parts): ApiDeps {
+  return { ledger: parts.ledger(), credential: parts.credential, now: Date.now };
 }
 
 /** The repository's gate; where Durable Objects are away, this request asks for itself. */

@@ -59,6 +59,17 @@ export function describeLedger(
       ]);
     });
 
+    test("gives the newest pulls and the most pulled repositories where those are asked for", async () => {
+      const busy = "team/busy" as RepositoryName;
+      for (const at of [1, 2, 3])
+        await ledger.record(batch({ pulls: [pullOf({ timeMs: NOON + at, repository: busy })] }));
+      await ledger.record(batch({ pulls: [pullOf({ timeMs: NOON })] }));
+      const { pulls } = await ledger.listPulls({ ...everything, limit: 2, newest: true });
+      expect(pulls.map(({ timeMs }) => timeMs - NOON)).toEqual([2, 3]);
+      const top = await ledger.listCatalog({ after: null, limit: 1, byUse: true });
+      expect(top.map(({ repository }) => repository)).toEqual([busy]);
+    });
+
     test("takes the same pull once", async () => {
       const pull = pullOf({});
       await ledger.record(batch({ pulls: [pull] }));

@@ -126,6 +126,8 @@ export interface PullsWanted {
   /** A {@link LoggedPull}'s id; exclusive. */
   readonly after: string | null;
   readonly limit: number;
+  /** The last `limit` of them in place of the first; still oldest first. */
+  readonly newest?: boolean;
 }
 
 /** A page of the log, oldest first. */
@@ -150,6 +152,13 @@ export interface CatalogRow extends RepositoryId {
   readonly misses: number;
 }
 
+/** Which repositories are asked for. */
+export interface CatalogWanted {
+  readonly after: RepositoryId | null;
+  readonly limit: number;
+  readonly byUse?: boolean;
+}
+
 /** Everything that is counted. Totals are kept for ever. */
 export interface LedgerSums {
   /** By hour, oldest first, hours without an event left out. */
@@ -168,11 +177,8 @@ export interface Ledger {
   record(batch: LedgerBatch): Promise<void>;
   /** Pages of one walk share no record and leave out none that was there when the walk began. */
   listPulls(wanted: PullsWanted): Promise<PullsPage>;
-  /** In order of upstream and name, after `after`. */
-  listCatalog(page: {
-    readonly after: RepositoryId | null;
-    readonly limit: number;
-  }): Promise<readonly CatalogRow[]>;
+  /** In order of upstream and name, after `after`; with `byUse` the most pulled first, from the top. */
+  listCatalog(page: CatalogWanted): Promise<readonly CatalogRow[]>;
   /** @param span - whole hours, `untilMs` exclusive */
   sum(span: { readonly sinceMs: number; readonly untilMs: number }): Promise<LedgerSums>;
 }

@@ -1,6 +1,7 @@
 import type {
   BlobSum,
   CatalogRow,
+  CatalogWanted,
   Ledger,
   LedgerBatch,
   LedgerSums,
@@ -81,15 +82,16 @@ export class MemoryLedger implements Ledger {
           (repository ?? pull.repository) === pull.repository &&
           (digest ?? pull.digest) === pull.digest,
       );
-    return { completeSinceMs: this.#completeSinceMs, pulls: pulls.slice(0, limit) };
+    return {
+      completeSinceMs: this.#completeSinceMs,
+      pulls: wanted.newest === true ? pulls.slice(-limit) : pulls.slice(0, limit),
+    };
   }
 
-  async listCatalog(page: {
-    readonly after: RepositoryId | null;
-    readonly limit: number;
-  }): Promise<readonly CatalogRow[]> {
+  async listCatalog(page: CatalogWanted): Promise<readonly CatalogRow[]> {
     const { after, limit } = page;
     const sorted = [...this.#rows.values()].toSorted(compare);
+    if (page.byUse === true) sorted.sort((a, b) => b.hits + b.misses - (a.hits + a.misses));
     const following = sorted.filter((row) => after === null || compare(row, after) > 0);
     return following.slice(0, limit).map(({ tags, content, ...row }) => ({
       ...row,

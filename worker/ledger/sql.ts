@@ -3,6 +3,7 @@ import type { RepositoryName } from "../oci/repository.ts";
 import type { Tag } from "../oci/tag.ts";
 import {
   type CatalogRow,
+  type CatalogWanted,
   type Ledger,
   type LedgerBatch,
   type LedgerSums,
@@ -10,7 +11,6 @@ import {
   type PullsPage,
   type PullsWanted,
   type QuotaSeen,
-  type RepositoryId,
   type Sums,
   formatPullId,
   parsePullId,
@@ -86,11 +86,12 @@ export class SqlLedger implements Ledger {
       conditions.push("p.manifest IN (SELECT id FROM manifest WHERE digest = ?)");
       bindings.push(wanted.digest);
     }
+    const order = wanted.newest === true ? "DESC" : "ASC";
     const rows = sql
       .exec(
         `SELECT p.time_ms AS timeMs, p.id, r.upstream, r.name AS repository, p.tag, m.digest, m.media_type AS mediaType,
            p.outcome, p.counted, p.address, p.user_agent AS userAgent, p.hits, p.misses, p.bytes
-         FROM (SELECT * FROM pull p WHERE ${conditions.join(" AND ")} ORDER BY p.time_ms, p.id LIMIT ?) p
+         FROM (SELECT * FROM pull p WHERE ${conditions.join(" AND ")} ORDER BY p.time_ms ${order}, p.id ${order} LIMIT ?) p
          JOIN repository r ON r.id = p.repository JOIN manifest m ON m.id = p.manifest
          ORDER BY p.time_ms, p.id`,
         ...bindings,
@@ -100,17 +101,15 @@ export class SqlLedger implements Ledger {
     return { completeSinceMs: this.#meta("complete"), pulls: rows.map(readPull) };
   }
 
-  async listCatalog(page: {
-    readonly after: RepositoryId | null;
-    readonly limit: number;
-  }): Promise<readonly CatalogRow[]> {
+  async listCatalog(page: CatalogWanted): Promise<readonly CatalogRow[]> {
     const { sql } = this.#options;
     const { after, limit } = page;
+    const order = page.byUse === true ? "hits + misses DESC, upstream, name" : "upstream, name";
     type Row = Omit<CatalogRow, "tags"> & { readonly id: number };
     const rows = sql
       .exec(
         `SELECT id, upstream, name AS repository, bytes, first_ms AS firstPullMs, last_ms AS lastPullMs, hits, misses
-         FROM repository WHERE (upstream, name) > (?, ?) ORDER BY upstream, name LIMIT ?`,
+         FROM repository WHERE (upstream, name) > (?, ?) ORDER BY ${order} LIMIT ?`,
         after?.upstream ?? "",
         after?.repository ?? "",
         limit,

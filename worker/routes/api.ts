@@ -73,7 +73,20 @@ export async function getStats(deps: ApiDeps, request: Request): Promise<Respons
   const untilMs = Math.max(sinceMs, Math.ceil(until / HOUR_MS) * HOUR_MS);
   if (step === "hour" && untilMs - sinceMs > MAX_HOURS_MS)
     query.refuse("step", "must be day for a span of more than 93 days");
-  const sums = await deps.ledger.sum({ sinceMs, untilMs });
+  return respond(await readStats(deps, { sinceMs, untilMs }, step), null);
+}
+
+/**
+ * Sums a span of whole hours into buckets.
+ *
+ * @param span - `untilMs` exclusive
+ */
+export async function readStats(
+  deps: ApiDeps,
+  span: { readonly sinceMs: number; readonly untilMs: number },
+  step: Stats["step"],
+): Promise<Stats> {
+  const sums = await deps.ledger.sum(span);
   const totals = noSums();
   const buckets = new Map<number, ReturnType<typeof noSums>>();
   for (const hour of sums.hours) {
@@ -84,15 +97,13 @@ export async function getStats(deps: ApiDeps, request: Request): Promise<Respons
     addSums(bucket, hour);
     buckets.set(startMs, bucket);
   }
-  const stats: z.infer<typeof Stats> = {
-    sinceMs,
-    untilMs,
+  return {
+    ...span,
     step,
     totals: countsOf(totals),
     buckets: [...buckets].map(([startMs, bucket]) => ({ startMs, ...countsOf(bucket) })),
     quotas: quotasOf(sums, deps.credential),
   };
-  return respond(stats, null);
 }
 
 function countsOf(sums: Sums): PullCounts {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { type FakeHub, startFakeHub } from "../../helpers/fake-hub/hub.ts";
 import { createImage, syntheticContent } from "../../helpers/images.ts";
 import { type TestMirror, startTestMirror } from "../../helpers/mirror.ts";
@@ -47,7 +47,15 @@ test("a pulled image is on the page, and asking for the page asks nobody", async
   hub.push("team/shown", "1", createImage([syntheticContent(10)]));
   await (await mirror.fetch("/v2/team/shown/manifests/1")).arrayBuffer();
   hub.forget();
-  expect(await (await mirror.fetch("/")).text()).toContain("team/shown");
+  // The log is written a moment after the answer.
+  await vi.waitFor(
+    async () => {
+      const page = await (await mirror.fetch("/")).text();
+      expect(page).toContain("team/shown");
+      expect(page).not.toContain("No pull log yet");
+    },
+    { timeout: 15_000, interval: 200 },
+  );
   expect(hub.requests("registry")).toEqual([]);
 });
 
