@@ -5,6 +5,7 @@ export default defineConfig({
   cacheDir: "../node_modules/.vite",
   test: {
     include: ["{worker,bot,contract}/**/*.test.ts"],
+    setupFiles: ["./helpers/property-seed.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     reporters: ["default", "./helpers/count-reporter.ts"],

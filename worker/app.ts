@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { RegistryError } from "./oci/error-code.ts";
 import { requireAccess } from "./middleware/access.ts";
 import { standardHeaders } from "./middleware/headers.ts";
@@ -14,6 +14,7 @@ import { getMetrics } from "./routes/metrics.ts";
 import type { RouteDeps } from "./routes/context.ts";
 import { serveDistribution } from "./routes/distribution.ts";
 import { getSetup } from "./routes/setup.ts";
+import { getStatusPage } from "./routes/status.ts";
 
 /** What the app is made of; `routes` is called once per request. */
 export interface AppDeps<Bindings extends object> {
@@ -46,11 +47,13 @@ export function createApp<Bindings extends object>(
   app.get("/metrics", () => getMetrics(deps.api()));
   app.use(requireAccess(deps.config));
   app.get("/healthz", (context) => context.json({ status: "ok" }));
+  const routesOf = (context: Context<{ Bindings: Bindings }>): RouteDeps =>
+    deps.routes(context.env, (work) => context.executionCtx.waitUntil(work));
+  app.get("/", (context) => getStatusPage(routesOf(context), context.req.raw));
   app.get("/setup", (context) => getSetup(context.req.raw));
   app.all("/v2/*", (context) => {
-    const waitUntil = (work: Promise<unknown>): void => context.executionCtx.waitUntil(work);
     const { pathname } = new URL(context.req.url);
-    return serveDistribution(deps.routes(context.env, waitUntil), context.req.raw, pathname);
+    return serveDistribution(routesOf(context), context.req.raw, pathname);
   });
   return app;
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { parse } from "yaml";
 import { type FakeHub, startFakeHub } from "../helpers/fake-hub/hub.ts";
 import type { Image } from "../helpers/images.ts";
 import { type TestMirror, startTestMirror } from "../helpers/mirror.ts";
@@ -16,6 +17,11 @@ const run = promisify(execFile);
 const MIB = 1024 * 1024;
 
 const hasAll = hasDaemons && existsSync(BUSYBOX);
+
+/** The part of a `.gitlab-ci.yml` that the mirror gives for dind. */
+interface DindSetup {
+  readonly services: readonly { readonly command: readonly string[] }[];
+}
 
 /** Every client pulls the same image; the stand-in's log is the witness that each came through the mirror. */
 describe.skipIf(!hasAll)("through the mirror (skipped where Debian's clients are missing)", () => {
@@ -45,10 +51,15 @@ describe.skipIf(!hasAll)("through the mirror (skipped where Debian's clients are
     expect(hub.requests("cdn")).toEqual([]);
   }
 
+  /** What the mirror tells a client's owner to paste, used as it is. */
+  async function setupText(client: string): Promise<string> {
+    return await (await mirror.fetch(`/setup?client=${client}`)).text();
+  }
+
   async function withDockerd(name: string, use: (daemon: Daemon) => Promise<void>): Promise<void> {
-    const daemon = await startDockerd(join(folder, name), [
-      `--registry-mirror=${mirror.url.origin}`,
-    ]);
+    const config = join(folder, `${name}.json`);
+    await writeFile(config, await setupText("dockerd"));
+    const daemon = await startDockerd(join(folder, name), [`--config-file=${config}`]);
     try {
       await use(daemon);
     } finally {
@@ -86,7 +97,7 @@ describe.skipIf(!hasAll)("through the mirror (skipped where Debian's clients are
       const rights = ["--cap-add=SYS_ADMIN", "--cap-add=NET_ADMIN"];
       const unconfined = ["seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined"];
       const options = unconfined.map((option) => `--security-opt=${option}`);
-      const command = `--registry-mirror=${mirror.url.origin}`;
+      const { services } = parse(await setupText("dind")) as DindSetup;
       await host.docker(
         "run",
         "-d",
@@ -95,7 +106,7 @@ describe.skipIf(!hasAll)("through the mirror (skipped where Debian's clients are
         ...rights,
         ...options,
         "dind:test",
-        command,
+        ...(services[0]?.command ?? []),
       );
       const inside = (...args: string[]) => host.docker("exec", "dind", "docker", ...args);
       await vi.waitFor(() => inside("version"), { timeout: 60_000, interval: 500 });
@@ -116,18 +127,7 @@ describe.skipIf(!hasAll)("through the mirror (skipped where Debian's clients are
 
   test.skipIf(!existsSync("/usr/bin/podman"))("podman pulls it", async () => {
     const config = join(folder, "registries.conf");
-    await writeFile(
-      config,
-      [
-        "[[registry]]",
-        'prefix = "docker.io"',
-        'location = "docker.io"',
-        "[[registry.mirror]]",
-        `location = "${mirror.url.host}"`,
-        "insecure = true",
-        "",
-      ].join("\n"),
-    );
+    await writeFile(config, await setupText("podman"));
     const own = ["--root", join(folder, "podman"), "--runroot", join(folder, "podman-run")];
     const env = { ...process.env, CONTAINERS_REGISTRIES_CONF: config };
     const args = [...own, "--storage-driver", "vfs", "pull", "-q", "docker.io/library/tide:1"];
@@ -142,10 +142,7 @@ describe.skipIf(!hasAll)("through the mirror (skipped where Debian's clients are
       const root = join(folder, "containerd");
       const hosts = join(root, "certs.d/docker.io");
       await mkdir(hosts, { recursive: true });
-      await writeFile(
-        join(hosts, "hosts.toml"),
-        `server = "https://registry-1.docker.io"\n[host."${mirror.url.origin}"]\n  capabilities = ["pull", "resolve"]\n`,
-      );
+      await writeFile(join(hosts, "hosts.toml"), await setupText("containerd"));
       const socket = join(root, "containerd.sock");
       await writeFile(
         join(root, "config.toml"),

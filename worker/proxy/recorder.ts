@@ -15,13 +15,15 @@ import { ByteLru } from "./byte-lru.ts";
 
 /*
  * What may be lost: an isolate that dies takes with it what it has not told yet, which is at most what it saw in the last
- * FLUSH_MS and the batch under way; under load a batch goes at BATCH records. A ledger that cannot be reached costs the
+ * FLUSH_MS and the batch under way; under load a batch goes at BATCH records and after SHORTEST_MS. A ledger that cannot be reached costs the
  * batches sent to it meanwhile: they are counted, logged, told with the next batch, and the log says that it is
  * complete only since then. No pull waits for any of it or fails by it.
  */
 
-/** So many pulls and blobs go at once without waiting for the timer. */
+/** So many pulls and blobs go without waiting for the timer, */
 const BATCH = 100;
+/** but not within this long of the last batch: a busy isolate sends few large batches, which cost less each pull. */
+const SHORTEST_MS = 500;
 /** So long the first record of a batch waits. The platform lets work go on for 30 s after an answer. */
 const FLUSH_MS = 2_000;
 /** A timer that has not fired after this long died with its request. */
@@ -66,6 +68,7 @@ export class Recorder {
   #lost: { count: number; lastMs: number } | null = null;
   #timerSetAt: number | null = null;
   #sending = 0;
+  #sentAt = 0;
   #serial = 0;
   #isolate = "";
 
@@ -160,11 +163,12 @@ export class Recorder {
 
   #plan(flushing: Flushing): void {
     // While a batch is under way the next one grows: a ledger that is slow gets fewer and larger ones.
-    if (this.#records >= BATCH && this.#sending === 0) {
+    const now = this.#now();
+    const isDue = this.#records >= BATCH && now - this.#sentAt >= SHORTEST_MS;
+    if (isDue && this.#sending === 0) {
       flushing.waitUntil(this.#flush(flushing));
       return;
     }
-    const now = this.#now();
     if (this.#timerSetAt !== null && now - this.#timerSetAt < TIMER_DEAD_MS) return;
     this.#timerSetAt = now;
     flushing.waitUntil(this.#flushLater(flushing));
@@ -195,6 +199,7 @@ export class Recorder {
       lost,
     };
     this.#sending += 1;
+    this.#sentAt = this.#now();
     try {
       await ledger().record(batch);
     } catch (error) {

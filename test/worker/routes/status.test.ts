@@ -1,0 +1,67 @@
+import { createHash } from "node:crypto";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type FakeHub, startFakeHub } from "../../helpers/fake-hub/hub.ts";
+import { createImage, syntheticContent } from "../../helpers/images.ts";
+import { type TestMirror, startTestMirror } from "../../helpers/mirror.ts";
+
+let hub: FakeHub;
+let mirror: TestMirror;
+
+beforeAll(async () => {
+  hub = await startFakeHub();
+  mirror = await startTestMirror({ UPSTREAM: hub.url });
+});
+afterAll(async () => {
+  await mirror.stop();
+  await hub.close();
+});
+
+test("the page may use its own style sheet and nothing else, and tells its address to nobody", async () => {
+  const response = await mirror.fetch("/");
+  expect(response.status).toBe(200);
+  const page = await response.text();
+  const [, style = ""] = /<style>(.*?)<\/style>/s.exec(page) ?? [];
+  const hash = createHash("sha256").update(style).digest("base64");
+  expect(Object.fromEntries(response.headers)).toMatchObject({
+    "content-type": "text/html; charset=utf-8",
+    "content-security-policy": `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+  });
+  expect(page).not.toMatch(/<script|\sstyle=|\son\w+=|(?:src|href)="https?:/);
+});
+
+test("the page tells how to point a client at the address that was asked", async () => {
+  expect(await (await mirror.fetch("/")).text()).toContain(`&quot;${mirror.url.origin}&quot;`);
+});
+
+test("every link of the page leads somewhere", async () => {
+  const page = await (await mirror.fetch("/")).text();
+  const links = [...page.matchAll(/<a href="([^"]+)"/g)].map(([, href]) => href ?? "");
+  expect(links.length).toBeGreaterThanOrEqual(7);
+  for (const link of links) expect((await mirror.fetch(link)).status).toBe(200);
+});
+
+test("a pulled image is on the page, and asking for the page asks nobody", async () => {
+  hub.push("team/shown", "1", createImage([syntheticContent(10)]));
+  await (await mirror.fetch("/v2/team/shown/manifests/1")).arrayBuffer();
+  hub.forget();
+  expect(await (await mirror.fetch("/")).text()).toContain("team/shown");
+  expect(hub.requests("registry")).toEqual([]);
+});
+
+test("a HEAD gives the headers alone", async () => {
+  const response = await mirror.fetch("/", { method: "HEAD" });
+  expect(response.status).toBe(200);
+  expect(await response.text()).toBe("");
+});
+
+test("a closed mirror shows strangers nothing", async () => {
+  const closed = await startTestMirror({ UPSTREAM: hub.url, ACCESS: "" });
+  try {
+    expect((await closed.fetch("/")).status).toBe(403);
+  } finally {
+    await closed.stop();
+  }
+});

@@ -1,0 +1,124 @@
+import type { PullCounts } from "../contract/stats.ts";
+import { ago, formatBytes, formatCount, formatShare, formatSpan, shorten } from "./format.ts";
+import { type Html, html } from "./html.ts";
+import type { Activity, StatusView, UpstreamHealth } from "./status.ts";
+
+/** The figures people come for, a tile each. */
+export function renderTiles(activity: Activity, now: number): Html {
+  const { day, week, quotas, storage } = activity;
+  return html`<dl class="tiles">
+    ${tile("Hit rate, last 7 days", hitRate(week.totals) ?? "–", `last 24 hours: ${hitRate(day.totals) ?? "no pull"}`)}
+    ${tile("Pulls kept off Docker Hub's limit, last 7 days", formatCount(spared(week.totals)), `of ${formatCount(week.totals.pulls)}; last 24 hours: ${formatCount(spared(day.totals))} of ${formatCount(day.totals.pulls)}`)}
+    ${quotas.map((quota) => renderQuota(quota, now))}
+    ${tile("Sent to clients, last 7 days", formatBytes(week.totals.bytesServed), `fetched: ${formatBytes(week.totals.bytesFetched)}`)}
+    ${storage === null ? null : renderStorage(storage)}
+  </dl>`;
+}
+
+function hitRate({ pulls, misses }: PullCounts): string | null {
+  return formatShare(pulls - misses, pulls);
+}
+
+function spared({ pulls, upstreamPulls }: PullCounts): number {
+  return Math.max(0, pulls - upstreamPulls);
+}
+
+function tile(name: string, figure: string, more: string | Html): Html {
+  return html`<div>
+    <dt>${name}</dt>
+    <dd><b>${figure}</b><small>${more}</small></dd>
+  </div>`;
+}
+
+function renderQuota({ credential, quota }: Activity["quotas"][number], now: number): Html {
+  const name = html`Left of Docker Hub's limit (<bdi>${shorten(credential, 60)}</bdi>)`;
+  if (quota === null)
+    return html`<div>
+      <dt>${name}</dt>
+      <dd><b>–</b><small>no answer has told a limit yet</small></dd>
+    </div>`;
+  const { limit, remaining, windowSeconds, seenAtMs } = quota;
+  const window = windowSeconds > 0 ? ` per ${formatSpan(windowSeconds * 1000)}` : "";
+  return html`<div>
+    <dt>${name}</dt>
+    <dd>
+      <b>${formatCount(remaining)}</b
+      ><small>of ${formatCount(limit)} pulls${window}, seen ${ago(seenAtMs, now)}</small>
+    </dd>
+  </div>`;
+}
+
+function renderStorage({ usedBytes, limitBytes }: NonNullable<Activity["storage"]>): Html {
+  if (limitBytes === null || limitBytes === 0)
+    return tile("Stored", formatBytes(usedBytes), "no limit is set");
+  const share = formatShare(usedBytes, limitBytes) ?? "–";
+  const label = `Storage used: ${share} of the limit`;
+  return html`<div>
+    <dt>Stored</dt>
+    <dd>
+      <b>${formatBytes(usedBytes)}</b>
+      <meter
+        min="0"
+        max="${limitBytes}"
+        high="${Math.floor(limitBytes * 0.9)}"
+        optimum="0"
+        value="${usedBytes}"
+        aria-label="${label}"
+      >
+        ${share}
+      </meter>
+      <small
+        >${share} of
+        ${formatBytes(limitBytes)}${usedBytes > limitBytes ? ": over the limit, the next clean-up brings it below" : ""}</small
+      >
+    </dd>
+  </div>`;
+}
+
+/** Says how it stands, in plain words: the upstream first, then what was served without its word. */
+export function renderHealth({ activity, now }: StatusView): Html {
+  if (activity === "none")
+    return html`<p class="notice">
+      <strong>No pull log yet.</strong> This mirror serves images, but keeps no record of its pulls.
+    </p>`;
+  if (activity === "unreadable")
+    return html`<p class="notice bad">
+      <strong>The pull log cannot be read just now.</strong> Pulls do not depend on it: images are
+      served as ever.
+    </p>`;
+  const { upstream, day } = activity;
+  const failure = upstream?.failure ?? null;
+  return html`<p class="notice${failure === null ? "" : " bad"}">
+    ${describeUpstream(upstream, now)}${describeStale(day.totals.stale)}
+  </p>`;
+}
+
+function describeUpstream(upstream: UpstreamHealth | null, now: number): Html {
+  if (upstream === null) return html`<strong>Ready.</strong> Docker Hub has not been asked yet.`;
+  const { failure, answeredAtMs } = upstream;
+  const name = upstream.name === "docker.io" ? "Docker Hub" : shorten(upstream.name, 80);
+  const last = answeredAtMs === null ? null : html` It last answered ${ago(answeredAtMs, now)}.`;
+  if (failure === null)
+    return html`<strong>All is well.</strong> <bdi>${name}</bdi> answers.${last}`;
+  const what = FAILURES[failure.kind] ?? "does not answer as a registry should";
+  const status = failure.status === undefined ? "" : ` (status ${failure.status})`;
+  return html`<strong><bdi>${name}</bdi> ${what}${status}.</strong> It began
+    ${ago(failure.sinceMs, now)}.${last} Stored images are still served; a tag that could not be
+    confirmed is marked stale. What is not stored cannot be pulled until this is over.`;
+}
+
+/** By the kind of an upstream's failure, as what follows the upstream's name. */
+const FAILURES: Readonly<Record<string, string>> = {
+  unreachable: "cannot be reached",
+  timeout: "does not answer in time",
+  "credentials-refused": "refuses this mirror's credentials",
+  "rate-limited": "refuses pulls: its limit is used up",
+  "bad-response": "answers with errors",
+  "untrusted-host": "points to a host that is not its own",
+};
+
+function describeStale(stale: number): string {
+  if (stale === 0) return "";
+  const pulls = stale === 1 ? "1 pull was" : `${formatCount(stale)} pulls were`;
+  return ` In the last 24 hours ${pulls} answered with a stored image that Docker Hub could not confirm.`;
+}

@@ -1,0 +1,51 @@
+import type { CatalogEntry } from "../contract/catalog.ts";
+import type { PullRecord } from "../contract/pull-log.ts";
+import type { Stats } from "../contract/stats.ts";
+import type { MirrorAddress } from "./address.ts";
+
+/** An image by its use. */
+export type TopImage = Pick<
+  CatalogEntry,
+  "upstream" | "repository" | "hits" | "misses" | "lastPullMs"
+>;
+
+/** How the upstream has been answering, as this mirror last saw it. */
+export interface UpstreamHealth {
+  /** As in `docker.io`. */
+  readonly name: string;
+  /** The last answer that was one; `null` before the first. */
+  readonly answeredAtMs: number | null;
+  /** `null` while it answers. `kind` is an upstream failure's. */
+  readonly failure: {
+    readonly kind: string;
+    readonly status?: number;
+    readonly sinceMs: number;
+  } | null;
+}
+
+/** What the pull log tells. */
+export interface Activity {
+  /** The last 24 hours, by the hour. */
+  readonly day: Stats;
+  /** The last 7 days, by the day or the hour. */
+  readonly week: Stats;
+  /** Most pulled first. */
+  readonly topImages: readonly TopImage[];
+  /** Newest first. */
+  readonly latestPulls: readonly PullRecord[];
+  readonly quotas: Stats["quotas"];
+  /** `limitBytes` is `null` where the operator set none. */
+  readonly storage: { readonly usedBytes: number; readonly limitBytes: number | null } | null;
+  readonly upstream: UpstreamHealth | null;
+}
+
+/** All that the status page shows. */
+export interface StatusView {
+  readonly now: number;
+  readonly mirror: MirrorAddress;
+  readonly version: string;
+  /** `none` where no log is kept, `unreadable` where it could not be read this time. */
+  readonly activity: Activity | "none" | "unreadable";
+  /** What the store has, for a page without a log; may be cut short. */
+  readonly repositories: readonly string[];
+}

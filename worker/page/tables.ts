@@ -1,0 +1,88 @@
+import type { PullRecord } from "../contract/pull-log.ts";
+import { ago, formatBytes, formatCount, formatShare, shorten } from "./format.ts";
+import { type Html, html } from "./html.ts";
+import type { TopImage } from "./status.ts";
+
+/** A name of the spec's 255 letters is cut on the page; the API has it whole. */
+const MAX_NAME = 120;
+const MAX_AGENT = 100;
+/** As many hexadecimal digits as people compare. */
+const DIGEST_LENGTH = "sha256:".length + 12;
+
+/** The images pulled most, with how often they came from the store. */
+export function renderTopImages(images: readonly TopImage[], now: number): Html | null {
+  if (images.length === 0) return null;
+  const row = ({ upstream, repository, hits, misses, lastPullMs }: TopImage): Html =>
+    html`<tr>
+      <th scope="row">
+        <bdi>${nameOf(upstream, repository)}</bdi
+        ><small
+          >${lastPullMs === null ? "not pulled yet" : html`last pull ${ago(lastPullMs, now)}`}</small
+        >
+      </th>
+      <td class="number">${formatCount(hits + misses)}</td>
+      <td class="number">${formatShare(hits, hits + misses) ?? "–"}</td>
+    </tr>`;
+  return html`<h2 id="images">Most pulled images</h2>
+    <table aria-labelledby="images">
+      <thead>
+        <tr>
+          <th scope="col">Image</th>
+          <th scope="col" class="number">Pulls</th>
+          <th scope="col" class="number">Hit rate</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${images.map(row)}
+      </tbody>
+    </table>`;
+}
+
+/** The pulls that came last, with what became of each. */
+export function renderLatestPulls(pulls: readonly PullRecord[], now: number): Html {
+  const heading = html`<h2 id="pulls">Latest pulls</h2>`;
+  if (pulls.length === 0)
+    return html`${heading}
+      <p>No pull has come yet. Point a client here, as told below, and pull an image.</p>`;
+  return html`${heading}
+    <table aria-labelledby="pulls">
+      <thead>
+        <tr>
+          <th scope="col">Image, client and time</th>
+          <th scope="col">Outcome</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${pulls.map((pull) => renderPull(pull, now))}
+      </tbody>
+    </table>
+    <p class="muted">
+      <b>hit</b>: from the store. <b>revalidated</b>: from the store, after Docker Hub confirmed it.
+      <b>stale</b>: from the store, while Docker Hub could not confirm it. <b>miss</b>: fetched from
+      Docker Hub.
+    </p>`;
+}
+
+function renderPull(pull: PullRecord, now: number): Html {
+  const { upstream, repository, tag, digest, outcome, counted, client, blobs, timeMs } = pull;
+  const version = tag === null ? `@${digest.slice(0, DIGEST_LENGTH)}` : `:${shorten(tag, 60)}`;
+  const agent = client.userAgent === "" ? "unnamed client" : shorten(client.userAgent, MAX_AGENT);
+  const from = client.address === "" ? null : html` from <bdi>${shorten(client.address, 45)}</bdi>`;
+  return html`<tr>
+    <th scope="row">
+      <bdi>${nameOf(upstream, repository)}${version}</bdi>
+      <small><bdi>${agent}</bdi>${from}, ${ago(timeMs, now)}</small>
+    </th>
+    <td class="became">
+      <span class="outcome ${outcome}">${outcome}</span>
+      <small
+        >${counted ? "counted" : "not counted"}${blobs.bytes > 0 ? `, ${formatBytes(blobs.bytes)} sent` : ""}</small
+      >
+    </td>
+  </tr>`;
+}
+
+function nameOf(upstream: string, repository: string): string {
+  const name = upstream === "docker.io" ? repository : `${upstream}/${repository}`;
+  return shorten(name, MAX_NAME);
+}
