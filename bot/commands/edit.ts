@@ -49,7 +49,7 @@ Options:
 Exit codes: 0 nothing waits for a person, 1 something was left that does, 2 wrong use
 
 Example:
-  tidepool edit . --mirror https://mirror.example.com > mirror.patch && git apply mirror.patch
+  tidepool edit . --mirror https://mirror.example.com > mirror.patch; git apply mirror.patch
 `;
 
 /** `tidepool edit`. */
