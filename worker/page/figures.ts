@@ -109,6 +109,7 @@ function describeUpstream(upstream: UpstreamHealth | null, now: number): Html {
 
 /** By the kind of an upstream's failure, as what follows the upstream's name. */
 const FAILURES: Readonly<Record<string, string>> = {
+  away: "is away",
   unreachable: "cannot be reached",
   timeout: "does not answer in time",
   "credentials-refused": "refuses this mirror's credentials",

@@ -1,6 +1,6 @@
 import type { PullRecord } from "../contract/pull-log.ts";
 import { HOUR_MS } from "../ledger/sums.ts";
-import type { Activity } from "../page/status.ts";
+import type { Activity, UpstreamHealth } from "../page/status.ts";
 import { type ApiDeps, readStats } from "./api.ts";
 
 const TOP_IMAGES = 10;
@@ -38,6 +38,29 @@ export async function readActivity(deps: ApiDeps, tellWho: boolean): Promise<Act
     credential: tellWho || credential === "anonymous" ? credential : "the mirror's account",
     quota,
   }));
-  // Neither the store's size nor since when the upstream fails is in the log.
-  return { day, week, topImages, latestPulls, quotas, storage: null, upstream: null };
+  // The store's size is not in the log.
+  const upstream = readHealth(latestPulls, quotas);
+  return { day, week, topImages, latestPulls, quotas, storage: null, upstream };
+}
+
+/**
+ * Tells from the newest pulls that asked the upstream how it answers. Why it failed is not in the log.
+ *
+ * @param pulls - newest first
+ */
+function readHealth(
+  pulls: readonly PullRecord[],
+  quotas: Activity["quotas"],
+): UpstreamHealth | null {
+  const asked = pulls.filter(({ outcome }) => outcome !== "hit");
+  const answered = asked.find(({ outcome }) => outcome !== "stale")?.timeMs ?? 0;
+  const seen = Math.max(answered, ...quotas.map(({ quota }) => quota?.seenAtMs ?? 0));
+  const stale = asked.filter(({ outcome, timeMs }) => outcome === "stale" && timeMs > seen);
+  const sinceMs = stale.at(-1)?.timeMs;
+  if (seen === 0 && sinceMs === undefined) return null;
+  return {
+    name: "docker.io",
+    answeredAtMs: seen === 0 ? null : seen,
+    failure: sinceMs === undefined ? null : { kind: "away", sinceMs },
+  };
 }
