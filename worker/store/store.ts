@@ -1,8 +1,6 @@
 /**
  * The ports to what the mirror keeps. Absence is `null`; a store that cannot be asked is a {@link StoreError}.
  *
- * Each has two adapters, R2 and memory, that pass one conformance suite.
- *
  * @module
  */
 import type { Digest } from "../oci/digest.ts";
