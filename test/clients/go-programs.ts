@@ -20,6 +20,18 @@ export const CONFORMANCE: GoProgram = {
   path: "github.com/opencontainers/distribution-spec/conformance",
   version: "v0.0.0-20260831232431-97274622c111",
 };
+export const CRANE: GoProgram = {
+  name: "crane",
+  path: "github.com/google/go-containerregistry/cmd/crane",
+  version: "v0.22.1",
+};
+export const REGCTL: GoProgram = {
+  name: "regctl",
+  path: "github.com/regclient/regclient/cmd/regctl",
+  version: "v0.11.7",
+};
+export const ORAS: GoProgram = { name: "oras", path: "oras.land/oras/cmd/oras", version: "v1.3.6" };
+
 /** Where Go's own installer puts it, which no login shell of a CI machine need have on its PATH. */
 const GO = [...(process.env["PATH"] ?? "").split(":"), "/usr/local/go/bin"]
   .map((folder) => join(folder, "go"))
