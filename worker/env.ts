@@ -1,3 +1,5 @@
+import { type AccessRules, parseRules } from "./access/rules.ts";
+import { type TokenSecret, parseTokens } from "./access/tokens.ts";
 import type { BlobFillObject } from "./objects/blob-fill.ts";
 import type { InventoryObject } from "./objects/inventory.ts";
 import type { LedgerObject } from "./objects/ledger.ts";
@@ -16,6 +18,7 @@ export interface Env {
   readonly DOCKERHUB_TOKEN?: string;
   readonly TAG_TTL_SECONDS?: string;
   readonly ACCESS?: string;
+  readonly ACCESS_TOKENS?: string;
   readonly ADMIN_TOKEN?: string;
   readonly PULL_LOG_DAYS?: string;
   /** Set by `npm start` alone: no edge stands before the Worker. */
@@ -27,8 +30,8 @@ export interface Config {
   readonly upstream: URL;
   readonly credentials: Credentials | null;
   readonly tagTtlMs: number;
-  /** Whether anybody may pull; without it nobody may. */
-  readonly open: boolean;
+  /** Who may pull; without rules nobody may. */
+  readonly access: { readonly rules: AccessRules; readonly secrets: readonly TokenSecret[] };
   /** What the API wants as a bearer token; `null` for no token. */
   readonly adminToken: string | null;
   /** How long the pull log is kept. */
@@ -69,7 +72,7 @@ export function parseConfig(env: Env): Config {
     upstream: readUpstream(env.UPSTREAM),
     credentials: readCredentials(env),
     tagTtlMs: readSeconds("TAG_TTL_SECONDS", env.TAG_TTL_SECONDS) * 1000,
-    open: readAccess(env.ACCESS),
+    access: readAccess(env),
     adminToken: readAdminToken(env.ADMIN_TOKEN),
     pullLogMs: readDays("PULL_LOG_DAYS", env.PULL_LOG_DAYS) * DAY_MS,
     local: env.LOCAL === "1",
@@ -110,9 +113,25 @@ function readSeconds(variable: string, value: string | undefined): number {
   return seconds;
 }
 
-function readAccess(value = ""): boolean {
-  if (value !== "" && value !== "open") throw new ConfigError("ACCESS", 'must be "open" or unset');
-  return value === "open";
+function readAccess(env: Env): Config["access"] {
+  const rules = parseRules(env.ACCESS ?? "", refuseBy("ACCESS"));
+  const secrets = parseTokens(env.ACCESS_TOKENS ?? "", refuseBy("ACCESS_TOKENS"));
+  // A secret without a rule lets nobody in, so that secrets can be put first and the rule then.
+  const missing = rules.tokens.find((name) => !secrets.some((secret) => secret.name === name));
+  if (missing !== undefined)
+    throw new ConfigError("ACCESS", `names token:${missing}, which has no secret in ACCESS_TOKENS`);
+  if (env.LOCAL === "1" && rules.ranges.length > 0)
+    throw new ConfigError(
+      "ACCESS",
+      "has cidr:, which works at Cloudflare alone: here nothing vouches for a client's address",
+    );
+  return { rules, secrets };
+}
+
+function refuseBy(variable: string): (problem: string) => never {
+  return (problem) => {
+    throw new ConfigError(variable, problem);
+  };
 }
 
 function readAdminToken(value: string | undefined): string | null {

@@ -1,4 +1,4 @@
-import { createApp } from "./app.ts";
+import { type RequestParts, createApp } from "./app.ts";
 import { ConfigError, type Env } from "./env.ts";
 import type { Digest } from "./oci/digest.ts";
 import { type Parts, createParts } from "./parts.ts";
@@ -24,9 +24,10 @@ const worker: ExportedHandler<Env> = {
       return renderConfigError(error);
     }
     app ??= createApp<Env>({
-      config: parts.config,
+      config: { ...parts.config, open: parts.config.access.rules.open },
+      access: parts.access,
       api: () => createApiDeps(parts),
-      routes: (bindings, waitUntil) => createRouteDeps(parts, bindings, waitUntil),
+      routes: (bindings, request) => createRouteDeps(parts, bindings, request),
     });
     return await app.fetch(request, env, ctx);
   },
@@ -41,14 +42,11 @@ function renderConfigError(error: unknown): Response {
   return Response.json({ errors }, { status: 500, headers: { "Cache-Control": "no-store" } });
 }
 
-function createRouteDeps(
-  parts: Parts,
-  env: Env,
-  waitUntil: (work: Promise<unknown>) => void,
-): RouteDeps {
+function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: RequestParts): RouteDeps {
   const { store, memory, config, warn, recorder, records, credential } = parts;
   const upstream = parts.createUpstream();
   return {
+    identity,
     store,
     upstream,
     manifests: (key) => ({
@@ -70,8 +68,7 @@ function createRouteDeps(
       recorder,
       flushing: { ledger: records, waitUntil },
       credential,
-      // Without an edge that sets it, a client could name any address.
-      trustAddress: !config.local,
+      local: config.local,
     },
     now: Date.now,
   };

@@ -1,3 +1,5 @@
+import { Access } from "./access/access.ts";
+import { FailedAttempts } from "./access/attempts.ts";
 import { type Config, type Env, parseConfig } from "./env.ts";
 import type { Inventory, ManifestUse } from "./inventory/inventory.ts";
 import { withinReach } from "./inventory/within-reach.ts";
@@ -16,6 +18,7 @@ import { VERSION } from "./version.ts";
 /** What requests and Durable Objects of one isolate are made of. */
 export interface Parts {
   readonly config: Config;
+  readonly access: Access;
   readonly store: Store;
   readonly memory: ManifestMemory;
   /** Of everything that this isolate serves. */
@@ -69,6 +72,7 @@ export function createParts(env: Env): Parts {
   const ledger = (): Ledger => env.LEDGER.getByName("ledger");
   const parts: Parts = {
     config,
+    access: new Access({ ...config.access, attempts: new FailedAttempts(now), now }),
     store,
     memory,
     inventory,

@@ -23,11 +23,11 @@ export const USAGE = `Usage: npm start [-- options]
   --data FOLDER       where images and state are kept (default .tidepool)
   --var NAME=VALUE    a variable of the Worker; may be repeated
                       UPSTREAM, DOCKERHUB_USERNAME, DOCKERHUB_TOKEN, TAG_TTL_SECONDS, ACCESS,
-                      ADMIN_TOKEN, PULL_LOG_DAYS
+                      ACCESS_TOKENS, ADMIN_TOKEN, PULL_LOG_DAYS
   --help              this text
 
 Example: npm start -- --port 5000 --var TAG_TTL_SECONDS=300
-DOCKERHUB_USERNAME, DOCKERHUB_TOKEN and ADMIN_TOKEN are also taken from the environment.
+DOCKERHUB_USERNAME, DOCKERHUB_TOKEN, ACCESS_TOKENS and ADMIN_TOKEN are also taken from the environment.
 `;
 
 const VARIABLES: ReadonlySet<string> = new Set([
@@ -36,12 +36,13 @@ const VARIABLES: ReadonlySet<string> = new Set([
   "DOCKERHUB_TOKEN",
   "TAG_TTL_SECONDS",
   "ACCESS",
+  "ACCESS_TOKENS",
   "ADMIN_TOKEN",
   "PULL_LOG_DAYS",
 ]);
 
 /** Taken from the environment too: a secret in the arguments shows in every process list. */
-const SECRETS = ["DOCKERHUB_USERNAME", "DOCKERHUB_TOKEN", "ADMIN_TOKEN"];
+const SECRETS = ["DOCKERHUB_USERNAME", "DOCKERHUB_TOKEN", "ACCESS_TOKENS", "ADMIN_TOKEN"];
 
 /**
  * Reads the arguments of `npm start`.

@@ -1,3 +1,5 @@
+import { readAddress } from "../access/address.ts";
+import type { ClientIdentity } from "../access/identity.ts";
 import type { Client } from "../ledger/ledger.ts";
 import type { BlobDeps } from "../proxy/blob.ts";
 import type { ManifestDeps } from "../proxy/manifest.ts";
@@ -15,12 +17,14 @@ interface RecordDeps {
   readonly flushing: Flushing;
   /** The name under which the upstream's limit is kept. */
   readonly credential: string;
-  /** Whether `CF-Connecting-IP` is the edge's word and not the client's. */
-  readonly trustAddress: boolean;
+  /** Whether no edge stands before the mirror, which would vouch for addresses. */
+  readonly local: boolean;
 }
 
 /** What the routes need, made by the entry for each request. */
 export interface RouteDeps {
+  /** Who asks, as the rules of access let them in. */
+  readonly identity: ClientIdentity;
   readonly store: Store;
   readonly upstream: Upstream;
   readonly manifests: (key: RepositoryKey) => ManifestDeps;
@@ -39,10 +43,8 @@ export function repositoryKey(deps: RouteDeps, name: RepositoryName): Repository
 
 /** Whom an answer goes to. */
 export function clientOf({ records }: RouteDeps, request: Request): Client {
-  // Only Cloudflare's edge puts `cf` on a request.
-  const isVouchedFor = records.trustAddress && request.cf !== undefined;
   return {
-    address: (isVouchedFor ? request.headers.get("CF-Connecting-IP") : null) ?? "",
+    address: readAddress(request, records.local),
     userAgent: request.headers.get("User-Agent") ?? "",
   };
 }
