@@ -38,6 +38,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "write what the mirror did into one issue, and keep it up to date",
     load: async () => (await import("./commands/report.ts")).report,
   },
+  doctor: {
+    summary: "examine a mirror from outside, and say what to do",
+    load: async () => (await import("./commands/doctor.ts")).doctor,
+  },
 };
 
 const HELP_HEAD = `tidepool moves a team's GitLab pipelines onto a Docker Hub mirror, and proves that it works

@@ -1,4 +1,5 @@
 import type { BlobFillObject } from "./objects/blob-fill.ts";
+import type { InventoryObject } from "./objects/inventory.ts";
 import type { LedgerObject } from "./objects/ledger.ts";
 import type { ManifestGateObject } from "./objects/manifest-gate.ts";
 import type { Credentials } from "./upstream/auth.ts";
@@ -9,6 +10,7 @@ export interface Env {
   readonly MANIFEST_GATE: DurableObjectNamespace<ManifestGateObject>;
   readonly BLOB_FILL: DurableObjectNamespace<BlobFillObject>;
   readonly LEDGER: DurableObjectNamespace<LedgerObject>;
+  readonly INVENTORY: DurableObjectNamespace<InventoryObject>;
   readonly UPSTREAM?: string;
   readonly DOCKERHUB_USERNAME?: string;
   readonly DOCKERHUB_TOKEN?: string;

@@ -9,6 +9,7 @@ import type { RouteDeps } from "./routes/context.ts";
 import type { RepositoryKey } from "./store/store.ts";
 
 export { BlobFillObject } from "./objects/blob-fill.ts";
+export { InventoryObject } from "./objects/inventory.ts";
 export { LedgerObject } from "./objects/ledger.ts";
 export { ManifestGateObject } from "./objects/manifest-gate.ts";
 
@@ -45,7 +46,7 @@ function createRouteDeps(
   env: Env,
   waitUntil: (work: Promise<unknown>) => void,
 ): RouteDeps {
-  const { store, memory, config, warn, recorder, ledger, credential } = parts;
+  const { store, memory, config, warn, recorder, records, credential } = parts;
   const upstream = parts.createUpstream();
   return {
     store,
@@ -67,7 +68,7 @@ function createRouteDeps(
     status: () => readActivity(createApiDeps(parts), config.local),
     records: {
       recorder,
-      flushing: { ledger, waitUntil },
+      flushing: { ledger: records, waitUntil },
       credential,
       // Without an edge that sets it, a client could name any address.
       trustAddress: !config.local,

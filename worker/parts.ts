@@ -1,8 +1,11 @@
 import { type Config, type Env, parseConfig } from "./env.ts";
+import type { Inventory, ManifestUse } from "./inventory/inventory.ts";
+import { withinReach } from "./inventory/within-reach.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { DirectGate } from "./proxy/manifest-gate.ts";
 import { Recorder } from "./proxy/recorder.ts";
-import { type ManifestMemory, createManifestMemory } from "./proxy/manifest.ts";
+import { type ManifestMemory, createManifestMemory, forgetManifest } from "./proxy/manifest.ts";
+import { UseTeller } from "./proxy/use-teller.ts";
 import { createR2Store } from "./store/r2.ts";
 import type { Store } from "./store/store.ts";
 import { createTokenCache } from "./upstream/auth.ts";
@@ -18,6 +21,10 @@ export interface Parts {
   /** Of everything that this isolate serves. */
   readonly recorder: Recorder;
   readonly ledger: () => Ledger;
+  /** The ledger, and the inventory with what it has to know of each batch. */
+  readonly records: () => Pick<Ledger, "record">;
+  /** What the store holds; a call that fails or hangs is a store's error. */
+  readonly inventory: Inventory;
   /** The name of the credential in use, which is no secret. */
   readonly credential: string;
   /** A client for one request or one Durable Object; tokens are shared, requests under way are not. */
@@ -55,15 +62,27 @@ export function createParts(env: Env): Parts {
       now,
     });
   const { tagTtlMs } = config;
+  const memory = createManifestMemory();
+  const inventory = withinReach(() => env.INVENTORY.getByName("inventory"));
+  const forget = ({ key, digest }: ManifestUse): void => forgetManifest(memory, key, digest);
+  const uses = new UseTeller({ inventory, forget, warn });
+  const ledger = (): Ledger => env.LEDGER.getByName("ledger");
   const parts: Parts = {
     config,
     store,
-    memory: createManifestMemory(),
+    memory,
+    inventory,
     recorder: new Recorder({ warn, now }),
-    ledger: () => env.LEDGER.getByName("ledger"),
+    ledger,
+    records: () => ({
+      record: async (batch) => {
+        await Promise.all([ledger().record(batch), uses.tell(batch)]);
+      },
+    }),
     credential: config.credentials?.username ?? "anonymous",
     createUpstream,
-    createGate: () => new DirectGate({ store, upstream: createUpstream(), tagTtlMs, now, warn }),
+    createGate: () =>
+      new DirectGate({ store, inventory, upstream: createUpstream(), tagTtlMs, now, warn }),
     warn,
   };
   made.set(env, parts);

@@ -44,6 +44,7 @@ export async function startMirror(
         MANIFEST_GATE: { className: "ManifestGateObject", useSQLite: true },
         BLOB_FILL: { className: "BlobFillObject", useSQLite: true },
         LEDGER: { className: "LedgerObject", useSQLite: true },
+        INVENTORY: { className: "InventoryObject", useSQLite: true },
       },
       unsafeDirectSockets: [{ host, port }],
       defaultPersistRoot: data,

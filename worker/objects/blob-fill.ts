@@ -95,19 +95,28 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
     const filler = new Filler({ ...options, log: { ...log, begin } });
     this.#filler = filler;
     this.#asked = key;
-    this.ctx.waitUntil(filler.finished.then((end) => this.#ended(log, end)));
+    this.ctx.waitUntil(filler.finished.then((end) => this.#ended({ log, digest }, end)));
     return filler;
   }
 
-  async #ended(log: DurableFillLog, end: FillStart): Promise<void> {
+  async #ended(
+    { log, digest }: { readonly log: DurableFillLog; readonly digest: Digest },
+    end: FillStart,
+  ): Promise<void> {
     this.#filler = null;
-    const { recorder, ledger } = createParts(this.env);
-    const waitUntil = (work: Promise<unknown>): void => this.ctx.waitUntil(work);
     if (end.kind === "stored" && end.fetchedBytes !== undefined)
-      recorder.fetched(end.fetchedBytes, { ledger, waitUntil });
+      this.#tell(digest, end.fetchedBytes);
     if (log.read() === null) return;
     // The chunks stay a while: clients may still be reading them, and a failed fill's wait for the next one who asks.
     log.end(Date.now());
     await this.ctx.storage.setAlarm(Date.now() + LINGER_MS);
+  }
+  /** Notes a blob that came whole. No client waits for it; what is not told is found by the next sweep. */
+  #tell(digest: Digest, bytes: number): void {
+    const { recorder, ledger, inventory, warn } = createParts(this.env);
+    const waitUntil = (work: Promise<unknown>): void => this.ctx.waitUntil(work);
+    recorder.fetched(bytes, { ledger, waitUntil });
+    const telling = inventory.addBlob(digest, bytes);
+    waitUntil(telling.catch((error: unknown) => warn("a stored blob could not be told", error)));
   }
 }

@@ -20,6 +20,8 @@ export interface ManifestContent {
   readonly manifests: readonly Descriptor[];
   /** Config and layers of an image, or whatever blobs an artifact lists. */
   readonly blobs: readonly Descriptor[];
+  /** The manifest that this one was made for, as a signature is. @see OCI image spec v1.1, "Image Manifest" */
+  readonly subject: Descriptor | null;
 }
 
 /**
@@ -42,7 +44,8 @@ export function readManifest(text: string, contentType: string | null): Manifest
   const sent = contentType === null ? null : parseMediaType(contentType);
   const fallback = kind === "index" ? MEDIA_TYPE.ociIndex : MEDIA_TYPE.ociManifest;
   const generic = sent === null || sent === "application/json" || sent === "text/plain";
-  return { kind, mediaType: generic ? (written ?? fallback) : sent, manifests, blobs };
+  const [subject = null] = readDescriptors([body["subject"]]);
+  return { kind, mediaType: generic ? (written ?? fallback) : sent, manifests, blobs, subject };
 }
 
 function parseObject(text: string): Record<string, unknown> | null {

@@ -2,6 +2,7 @@ import { type Digest, digestAlgorithm, formatDigest } from "../oci/digest.ts";
 import { readManifest } from "../oci/manifest.ts";
 import { MEDIA_TYPE } from "../oci/media-type.ts";
 import type { Tag, TagOrDigest } from "../oci/tag.ts";
+import type { Inventory } from "../inventory/inventory.ts";
 import { StoreError } from "../store/errors.ts";
 import type { RepositoryKey, Store, StoredManifest, StoredTag } from "../store/store.ts";
 import { UpstreamError, type UpstreamFailure, failureOf } from "../upstream/errors.ts";
@@ -45,6 +46,8 @@ export interface ManifestGate {
 /** What {@link DirectGate} works with. */
 export interface GateOptions {
   readonly store: Store;
+  /** Told of everything before it is stored; where it cannot be reached, nothing is. */
+  readonly inventory: Pick<Inventory, "addManifest" | "addTag">;
   readonly upstream: Upstream;
   readonly tagTtlMs: number;
   /** Milliseconds since the epoch. */
@@ -167,7 +170,7 @@ export class DirectGate implements ManifestGate {
     tag: Tag,
     known: { readonly stat: ManifestStat; readonly bytes: Uint8Array | null },
   ): Promise<void> {
-    const { store } = this.#options;
+    const { store, inventory } = this.#options;
     const { stat, bytes } = known;
     this.#fresh.set(identify(key, { kind: "tag", tag }), stat, 1);
     await this.#attempt("remember a tag", async () => {
@@ -177,6 +180,12 @@ export class DirectGate implements ManifestGate {
         bytes ?? (same ? stored.bytes : null) ?? (await this.#heldBytes(key, stat.digest));
       const complete = same && (stored.bytes !== null || held === null);
       if (complete && stat.checkedAt - stored.checkedAt < PERSIST_AFTER_MS) return;
+      const { digest } = stat;
+      const heldBytes = held?.byteLength ?? 0;
+      const isKnown = await inventory.addTag(key, { tag, digest, heldBytes });
+      // A tag's bytes outlive a manifest that was evicted just now: it is in the store again, then.
+      if (!isKnown && held !== null)
+        await this.#add(key, { digest, mediaType: stat.mediaType, bytes: held });
       await store.putTag(key, tag, { ...stat, bytes: held });
     });
   }
@@ -187,11 +196,33 @@ export class DirectGate implements ManifestGate {
 
   async #keep(key: RepositoryKey, manifest: StoredManifest): Promise<void> {
     const { store } = this.#options;
-    await this.#attempt("store a manifest", () => store.putManifest(key, manifest));
+    await this.#attempt("store a manifest", async () => {
+      await this.#add(key, manifest);
+      await store.putManifest(key, manifest);
+    });
+  }
+
+  /** Has the inventory know a manifest, which must be so before it is stored, and the repository listed. */
+  async #add(key: RepositoryKey, manifest: StoredManifest): Promise<void> {
+    const { store, inventory } = this.#options;
+    const { digest, mediaType, bytes } = manifest;
+    const content = readManifest(new TextDecoder().decode(bytes), mediaType);
+    const { isNewRepository } = await inventory.addManifest(key, {
+      digest,
+      size: bytes.byteLength,
+      names: [...(content?.manifests ?? []), ...(content?.blobs ?? [])].map(
+        (named) => named.digest,
+      ),
+      subject: content?.subject?.digest ?? null,
+    });
     const name = `${key.upstream}/${key.repository}`;
-    if (this.#listed.has(name)) return;
-    await this.#attempt("list a repository", () => store.addRepository(key));
-    this.#listed.add(name);
+    // Its entry went when the last manifest was evicted.
+    if (!isNewRepository && this.#listed.has(name)) return;
+    this.#listed.delete(name);
+    await this.#attempt("list a repository", async () => {
+      await store.addRepository(key);
+      this.#listed.add(name);
+    });
   }
 
   /** The mirror is never worse than no mirror: what the store refuses is served all the same. */

@@ -2,6 +2,7 @@ import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/error-code.ts";
 import type { Tag, TagOrDigest } from "../oci/tag.ts";
 import { StoreError } from "../store/errors.ts";
+import { manifestName, tagName } from "../store/keys.ts";
 import type {
   ManifestStore,
   RepositoryKey,
@@ -53,6 +54,11 @@ export function createManifestMemory(): ManifestMemory {
     manifests: new ByteLru(MAX_MANIFEST_CACHE_BYTES),
     tags: new ByteLru(MAX_TAG_CACHE_BYTES),
   };
+}
+
+/** Drops a manifest that is in the store no more: its blobs may be gone too. */
+export function forgetManifest(memory: ManifestMemory, key: RepositoryKey, digest: Digest): void {
+  memory.manifests.delete(manifestName(key, digest));
 }
 
 /** What serving a manifest needs. */
@@ -199,7 +205,7 @@ async function findManifest(
   key: RepositoryKey,
   digest: Digest,
 ): Promise<StoredManifest | null> {
-  const held = deps.memory.manifests.get(manifestId(key, digest));
+  const held = deps.memory.manifests.get(manifestName(key, digest));
   if (held !== undefined) return held;
   const stored = await orNull(() => deps.store.getManifest(key, digest));
   if (stored !== null) keepManifest(deps, key, stored);
@@ -211,7 +217,7 @@ async function findTag(
   key: RepositoryKey,
   tag: Tag,
 ): Promise<ManifestStat | null> {
-  const held = deps.memory.tags.get(tagId(key, tag));
+  const held = deps.memory.tags.get(tagName(key, tag));
   if (held !== undefined && deps.now() - held.checkedAt < deps.tagTtlMs) return held;
   const stored: StoredTag | null = await orNull(() => deps.store.getTag(key, tag));
   if (stored === null) return held ?? null;
@@ -234,7 +240,11 @@ async function orNull<T>(read: () => Promise<T | null>): Promise<T | null> {
 }
 
 function keepManifest(deps: ManifestDeps, key: RepositoryKey, manifest: StoredManifest): void {
-  deps.memory.manifests.set(manifestId(key, manifest.digest), manifest, manifest.bytes.byteLength);
+  deps.memory.manifests.set(
+    manifestName(key, manifest.digest),
+    manifest,
+    manifest.bytes.byteLength,
+  );
 }
 
 function rememberTag(
@@ -244,19 +254,11 @@ function rememberTag(
 ): void {
   const { digest, mediaType, size, checkedAt } = known.stat;
   const stat = { digest, mediaType, size, checkedAt };
-  deps.memory.tags.set(tagId(key, known.tag), stat, TAG_ENTRY_BYTES);
+  deps.memory.tags.set(tagName(key, known.tag), stat, TAG_ENTRY_BYTES);
 }
 
 function forgetTag(deps: ManifestDeps, key: RepositoryKey, tag: Tag): void {
-  deps.memory.tags.delete(tagId(key, tag));
-}
-
-function manifestId(key: RepositoryKey, digest: Digest): string {
-  return `${key.upstream}/${key.repository}@${digest}`;
-}
-
-function tagId(key: RepositoryKey, tag: Tag): string {
-  return `${key.upstream}/${key.repository}:${tag}`;
+  deps.memory.tags.delete(tagName(key, tag));
 }
 
 function headOf(stat: ManifestStat, part: Partial): ServedManifest {

@@ -19,9 +19,14 @@ export function chunkKey(digest: Digest, chunk: ByteRange): string {
   return `fills/${digestAlgorithm(digest)}/${digestHex(digest)}/${chunk.first}-${chunk.last}`;
 }
 
+/** `<upstream>/<repository>@<digest>`: what names a manifest among all, and follows `manifests/` in its key. */
+export function manifestName(key: RepositoryKey, digest: Digest): string {
+  return `${key.upstream}/${key.repository}@${digest}`;
+}
+
 /** `manifests/<upstream>/<repository>@<digest>`. */
 export function manifestKey(key: RepositoryKey, digest: Digest): string {
-  return `manifests/${key.upstream}/${key.repository}@${digest}`;
+  return `manifests/${manifestName(key, digest)}`;
 }
 
 /** `tags/<upstream>/<repository>:`, which no other repository's tags begin with. */
@@ -29,9 +34,14 @@ export function tagPrefix(key: RepositoryKey): string {
   return `tags/${key.upstream}/${key.repository}:`;
 }
 
+/** `<upstream>/<repository>:<tag>`: what names a tag among all, and follows `tags/` in its key. */
+export function tagName(key: RepositoryKey, tag: Tag): string {
+  return `${key.upstream}/${key.repository}:${tag}`;
+}
+
 /** `tags/<upstream>/<repository>:<tag>`. */
 export function tagKey(key: RepositoryKey, tag: Tag): string {
-  return tagPrefix(key) + tag;
+  return `tags/${tagName(key, tag)}`;
 }
 
 /** Reads the tag out of a key under a prefix. */

@@ -15,7 +15,7 @@ describe("the command line", () => {
     expect(ms).toBeLessThan(500);
   });
 
-  it.each(["edit", "lint"])("has a help text with an example: %s", (command) => {
+  it.each(["edit", "lint", "doctor"])("has a help text with an example: %s", (command) => {
     const { code, stdout } = tidepool([command, "--help"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/Example:\n {2}tidepool /);
@@ -56,6 +56,16 @@ describe("the command line", () => {
       "an unreadable expansion",
       ["edit", dir, "--mirror", "https://m.example", "--merged-yaml", "none"],
       /cannot be read/,
+    ],
+    [
+      "a doctor's patience without end",
+      ["doctor", "--mirror", "https://m.example", "--timeout", "0"],
+      /--timeout must be whole seconds/,
+    ],
+    [
+      "no image",
+      ["doctor", "--mirror", "https://m.example", "--image", "a b"],
+      /--image must be an image/,
     ],
     ["an unknown format", ["lint", dir, "--format", "xml"], /--format takes/],
   ])("ends with 2: %s", (_, args, message) => {

@@ -163,7 +163,10 @@ describe("a manifest", () => {
       mediaType: "application/vnd.oci.image.manifest.v1+json",
       manifests: [],
       blobs: [{ digest, size: 5, mediaType: "x" }],
+      subject: null,
     });
+    const signature = { ...body, subject: { digest, size: 9 } };
+    expect(readManifest(JSON.stringify(signature), null)?.subject?.digest).toBe(digest);
   });
   test("never makes the reader throw", () => {
     fc.assert(fc.property(fc.json(), (text) => void readManifest(text, null)));

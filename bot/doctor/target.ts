@@ -1,0 +1,66 @@
+import { isIP } from "node:net";
+import type { Mirror } from "../files/mirror.ts";
+import { type ImageReference, DOCKER_HUB } from "../../worker/oci/reference.ts";
+
+/** One way to a mirror's registry API: a base URL, and what is sent along. */
+export interface Door {
+  /** `/v2/` and all below it stand under this, which ends without a slash. */
+  readonly base: string;
+  /** Comes after `/v2/`, for clients that put a mirror's path there. */
+  readonly prefix: string;
+  readonly authorization: string | null;
+}
+
+/** A mirror as it was named, and what may be needed to come in. */
+export interface Target {
+  readonly mirror: Mirror;
+  /** From the URL's path or `TIDEPOOL_SECRET`; `null` without one. */
+  readonly secret: string | null;
+  /** How the tests come in: with the secret, where there is one. */
+  readonly door: Door;
+  /** The same mirror without the secret; `null` where that address cannot be told. */
+  readonly stranger: Door | null;
+  readonly image: ImageReference;
+  readonly isLoopback: boolean;
+}
+
+/** Finds the doors of a mirror: which one the secret opens depends on where it stands. */
+export function createTarget(
+  mirror: Mirror,
+  { secret: given, image }: { readonly secret: string | null; readonly image: ImageReference },
+): Target {
+  const inPath = /^(.*)\/t\/([a-z0-9]+)$/.exec(mirror.url);
+  const url = new URL(mirror.url);
+  const isLoopback = isLoopbackHost(url.hostname);
+  const common = { mirror, image, isLoopback };
+  const opened: Door = { base: mirror.url, prefix: "", authorization: null };
+  if (inPath !== null) {
+    const [, base = "", secret = ""] = inPath;
+    return { ...common, secret, door: opened, stranger: { ...opened, base } };
+  }
+  if (given === null) return { ...common, secret: null, door: opened, stranger: opened };
+  const [label = "", ...rest] = url.hostname.split(".");
+  if (label === given && rest.length > 1) {
+    const base = mirror.url.replace(`//${label}.`, "//");
+    return { ...common, secret: given, door: opened, stranger: { ...opened, base } };
+  }
+  const door = { ...opened, authorization: `Bearer ${given}` };
+  return { ...common, secret: given, door, stranger: opened };
+}
+
+/** A URL below `/v2/`; `ns` names any other registry than Docker Hub. */
+export function urlOf(
+  door: Door,
+  { repository, registry }: Pick<ImageReference, "repository" | "registry">,
+  rest: string,
+): URL {
+  const url = new URL(`${door.base}/v2/${door.prefix}${repository}/${rest}`);
+  if (registry !== DOCKER_HUB) url.searchParams.set("ns", registry);
+  return url;
+}
+
+function isLoopbackHost(hostname: string): boolean {
+  const address = hostname.replace(/^\[|\]$/g, "");
+  if (isIP(address) === 4) return address.startsWith("127.");
+  return address === "::1" || address === "localhost" || address.endsWith(".localhost");
+}

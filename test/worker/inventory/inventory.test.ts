@@ -1,0 +1,90 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import type { SqlInventory } from "../../../worker/inventory/sql.ts";
+import type { Tag } from "../../../worker/oci/tag.ts";
+import { createInventory, manifestOf, repositoryOf } from "../../helpers/inventory.ts";
+import { NOON, digestOf } from "../../helpers/ledger-events.ts";
+
+const app = repositoryOf("team/app");
+const other = repositoryOf("team/other");
+
+let clock: { now: number };
+let inventory: SqlInventory;
+
+beforeEach(() => {
+  clock = { now: NOON };
+  inventory = createInventory(clock);
+});
+
+describe("what names what", () => {
+  test("is known by repository: another one's blob is not this one's", async () => {
+    await inventory.addManifest(app, manifestOf(1, [10, 11]));
+    await inventory.addManifest(other, manifestOf(2, [11, 12]));
+    const named = async (key: typeof app) => {
+      const found: number[] = [];
+      for (const n of [10, 11, 12, 13]) if (await inventory.names(key, digestOf(n))) found.push(n);
+      return found;
+    };
+    expect(await named(app)).toEqual([10, 11]);
+    expect(await named(other)).toEqual([11, 12]);
+    expect(await named(repositoryOf("team/app", "ghcr.io"))).toEqual([]);
+    expect(await named(repositoryOf("nobody/here"))).toEqual([]);
+  });
+
+  test("is the same however often a manifest is told", async () => {
+    for (let times = 0; times < 3; times += 1)
+      await inventory.addManifest(app, manifestOf(1, [10, 10, 10]));
+    expect(await inventory.names(app, digestOf(10))).toBe(true);
+    expect(await inventory.usage()).toMatchObject({ manifests: 1, usedBytes: 500 });
+  });
+
+  test("holds a manifest of 100,000 names", async () => {
+    const names = Array.from({ length: 100_000 }, (_, n) => n + 1000);
+    await inventory.addManifest(app, manifestOf(1, names));
+    expect(await inventory.names(app, digestOf(1000))).toBe(true);
+    expect(await inventory.names(app, digestOf(100_999))).toBe(true);
+    expect(await inventory.names(app, digestOf(101_000))).toBe(false);
+  });
+});
+
+test("a repository is new until it has a manifest", async () => {
+  expect(await inventory.addManifest(app, manifestOf(1))).toEqual({ isNewRepository: true });
+  expect(await inventory.addManifest(app, manifestOf(2))).toEqual({ isNewRepository: false });
+  expect(await inventory.addTag(other, tagOf("1", 3, 0))).toBe(false);
+  expect(await inventory.addManifest(other, manifestOf(3))).toEqual({ isNewRepository: true });
+});
+
+test("a tag tells whether its manifest is known", async () => {
+  expect(await inventory.addTag(app, tagOf("1", 1, 0))).toBe(false);
+  await inventory.addManifest(app, manifestOf(1));
+  expect(await inventory.addTag(app, tagOf("1", 1, 0))).toBe(true);
+  expect(await inventory.addTag(other, tagOf("1", 1, 0))).toBe(false);
+});
+
+test("bytes are those of manifests, tags and stored blobs, each once", async () => {
+  await inventory.addManifest(app, manifestOf(1, [10]));
+  expect((await inventory.usage()).usedBytes).toBe(500);
+  await inventory.addTag(app, tagOf("1", 1, 500));
+  await inventory.addTag(app, tagOf("1", 1, 0));
+  await inventory.addTag(app, tagOf("1", 1, 300));
+  expect((await inventory.usage()).usedBytes).toBe(800);
+  await inventory.addBlob(digestOf(10), 7000);
+  await inventory.addBlob(digestOf(10), 7000);
+  await inventory.addBlob(digestOf(99), 100);
+  expect(await inventory.usage()).toEqual({
+    usedBytes: 7900,
+    manifests: 1,
+    blobs: 2,
+    evictedBytes: 0,
+  });
+});
+
+test("uses of what is not known come back", async () => {
+  await inventory.addManifest(app, manifestOf(1));
+  const uses = [1, 2].map((n) => ({ key: app, digest: digestOf(n), timeMs: NOON }));
+  const elsewhere = { key: other, digest: digestOf(1), timeMs: NOON };
+  expect(await inventory.use([...uses, elsewhere])).toEqual([uses[1], elsewhere]);
+});
+
+function tagOf(tag: string, n: number, heldBytes: number) {
+  return { tag: tag as Tag, digest: digestOf(n), heldBytes };
+}

@@ -1,0 +1,72 @@
+import { mkdirSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { receive } from "../../helpers/bytes.ts";
+import { type FakeHub, startFakeHub } from "../../helpers/fake-hub/hub.ts";
+import { createImage, createIndex, syntheticContent } from "../../helpers/images.ts";
+import { type TestMirror, startTestMirror } from "../../helpers/mirror.ts";
+import { inventoryFile, queryInventory, readBucket } from "../../helpers/store-files.ts";
+
+let hub: FakeHub;
+let mirror: TestMirror;
+
+beforeAll(async () => {
+  hub = await startFakeHub();
+});
+afterAll(() => hub.close());
+beforeEach(async () => {
+  mirror = await startTestMirror({ UPSTREAM: hub.url });
+});
+afterEach(() => mirror.stop());
+
+test("whatever is pulled is known, with what it names and takes", async () => {
+  const images = [createImage([syntheticContent(7000)]), createImage([syntheticContent(20_000)])];
+  for (const image of images) hub.push("team/app", "part", image);
+  hub.push("team/app", "1", createIndex(images));
+  await pull("team/app", "1", images[0]!);
+  await vi.waitFor(() => {
+    const known = queryInventory(mirror.data, "SELECT value FROM meta WHERE name = 'bytes'");
+    const stored = [...readBucket(mirror.data).values()].reduce((sum, size) => sum + size, 0);
+    expect(known).toEqual([{ value: stored }]);
+    expect(keysOf("blobs/")).toHaveLength(2);
+  });
+  const manifests = queryInventory(mirror.data, "SELECT key, is_child FROM manifest ORDER BY id");
+  expect(manifests.map(({ key }) => `manifests/${String(key)}`).toSorted()).toEqual(
+    keysOf("manifests/"),
+  );
+  expect(manifests.map(({ is_child: isChild }) => isChild)).toEqual([0, 1]);
+});
+
+test("what cannot be told to the inventory is served and not stored", async () => {
+  const image = createImage([syntheticContent(3000)]);
+  hub.push("team/app", "1", image);
+  await pull("team/app", "1", image);
+  const name = basename(inventoryFile(mirror.data) ?? "");
+  await mirror.stop();
+
+  mirror = await startTestMirror({ UPSTREAM: hub.url });
+  // Where the object's SQLite should be there is a folder: every call to it fails.
+  const file = join(mirror.data, "do/tidepool-InventoryObject", name);
+  mkdirSync(dirname(file), { recursive: true });
+  mkdirSync(file);
+  await pull("team/app", "1", image);
+  await pull("team/app", "1", image);
+  expect(keysOf("manifests/")).toEqual([]);
+  expect(keysOf("tags/")).toEqual([]);
+});
+
+async function pull(repository: string, tag: string, image: ReturnType<typeof createImage>) {
+  const byTag = await receive(mirror.fetch(`/v2/${repository}/manifests/${tag}`));
+  expect(byTag.status).toBe(200);
+  const { digest } = image.manifest.content;
+  const manifest = await receive(mirror.fetch(`/v2/${repository}/manifests/${digest}`));
+  expect(manifest).toMatchObject({ status: 200, digest });
+  for (const blob of image.blobs) {
+    const got = await receive(mirror.fetch(`/v2/${repository}/blobs/${blob.digest}`));
+    expect(got).toMatchObject({ status: 200, digest: blob.digest, broken: false });
+  }
+}
+
+function keysOf(prefix: string): string[] {
+  return [...readBucket(mirror.data).keys()].filter((key) => key.startsWith(prefix));
+}

@@ -1,0 +1,36 @@
+import { StoreError } from "../store/errors.ts";
+import type { Inventory } from "./inventory.ts";
+
+/** A cold pull waits this long for the inventory at most; then it is served, and not stored. */
+const DEADLINE_MS = 3_000;
+
+/**
+ * Guards a pull against an inventory that is away or hangs: each call ends in time, or in a {@link StoreError}, since a
+ * store that cannot be accounted for is one that cannot be used.
+ */
+export function withinReach(reach: () => Inventory): Inventory {
+  const call = async <T>(
+    operation: string,
+    ask: (inventory: Inventory) => Promise<T>,
+  ): Promise<T> => {
+    let timer: ReturnType<typeof setTimeout> | null = null;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer in ${DEADLINE_MS} ms`)), DEADLINE_MS);
+    });
+    try {
+      return await Promise.race([ask(reach()), late]);
+    } catch (cause) {
+      throw new StoreError("failed", { operation: `inventory: ${operation}`, cause });
+    } finally {
+      if (timer !== null) clearTimeout(timer);
+    }
+  };
+  return {
+    addManifest: (key, manifest) => call("add manifest", (to) => to.addManifest(key, manifest)),
+    addTag: (key, tag) => call("add tag", (to) => to.addTag(key, tag)),
+    addBlob: (digest, size) => call("add blob", (to) => to.addBlob(digest, size)),
+    names: (key, digest) => call("names", (to) => to.names(key, digest)),
+    use: (uses) => call("use", (to) => to.use(uses)),
+    usage: () => call("usage", (to) => to.usage()),
+  };
+}
