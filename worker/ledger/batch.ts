@@ -55,11 +55,6 @@ export class BatchBuilder {
     );
   }
 
-  /** When the newest pull was, in milliseconds; 0 without one. */
-  get lastPullMs(): number {
-    return this.#pulls.at(-PULL_FIELDS) ?? 0;
-  }
-
   /**
    * Adds a pull.
    *
@@ -155,6 +150,11 @@ function placeOf<Key>(places: Map<Key, number>, key: Key): number {
   if (known !== undefined) return known;
   places.set(key, places.size);
   return places.size - 1;
+}
+
+/** When a batch's last pull was, in milliseconds; 0 without one. */
+export function lastPullMs({ pulls }: Pick<LedgerBatch, "pulls">): number {
+  return pulls.at(-PULL_FIELDS) ?? 0;
 }
 
 /** Reads a batch's pulls, in the order they were added. */

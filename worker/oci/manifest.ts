@@ -5,7 +5,7 @@ import { MEDIA_TYPE, parseMediaType } from "./media-type.ts";
 export const MAX_MANIFEST_BYTES: number = 4 * 1024 * 1024;
 
 /** A pointer from a manifest to content. @see OCI image spec v1.1, "Content Descriptors" */
-interface Descriptor {
+export interface Descriptor {
   readonly digest: Digest;
   readonly size: number;
   readonly mediaType: string;

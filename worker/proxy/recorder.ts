@@ -1,4 +1,4 @@
-import { BatchBuilder } from "../ledger/batch.ts";
+import { BatchBuilder, lastPullMs } from "../ledger/batch.ts";
 import type {
   BlobSum,
   Client,
@@ -47,7 +47,6 @@ export interface Flushing {
 interface Outgoing {
   readonly batch: LedgerBatch;
   readonly records: number;
-  readonly lastPullMs: number;
   attempts: number;
 }
 
@@ -176,9 +175,9 @@ export class Recorder {
   #pack(): void {
     const held = this.#held;
     if (held.empty && this.#lost === null) return;
-    const { records, lastPullMs } = held;
+    const { records } = held;
     const batch = held.build(crypto.randomUUID(), this.#lost);
-    this.#queue({ batch, records, lastPullMs, attempts: 0 });
+    this.#queue({ batch, records, attempts: 0 });
     this.#held = new BatchBuilder();
     this.#lost = null;
   }
@@ -196,8 +195,8 @@ export class Recorder {
       this.#queue(failed);
       return;
     }
-    const { batch, records, lastPullMs } = failed;
-    this.#lose(records, lastPullMs);
+    const { batch, records } = failed;
+    this.#lose(records, lastPullMs(batch));
     if (batch.lost !== null) this.#lose(batch.lost.count, batch.lost.lastMs);
     // What they name would else never be told.
     for (const manifest of batch.manifests) this.#told.delete(manifestName(manifest));
