@@ -4,8 +4,11 @@
  * @module
  */
 import { type Context, Hono } from "hono";
+import type { Access } from "./access/access.ts";
+import type { ClientIdentity } from "./access/identity.ts";
+import { splitPath } from "./access/place.ts";
 import { RegistryError } from "./oci/error-code.ts";
-import { requireAccess } from "./middleware/access.ts";
+import { type AccessVariables, requireAccess } from "./middleware/access.ts";
 import { standardHeaders } from "./middleware/headers.ts";
 import { renderError } from "./middleware/render-error.ts";
 import { requireAdmin } from "./middleware/admin.ts";
@@ -23,15 +26,23 @@ export interface AppDeps<Bindings extends object> {
     readonly adminToken: string | null;
     readonly local: boolean;
   };
+  readonly access: Access;
   readonly api: () => ApiDeps;
-  readonly routes: (env: Bindings, waitUntil: (work: Promise<unknown>) => void) => RouteDeps;
+  readonly routes: (env: Bindings, request: RequestParts) => RouteDeps;
+}
+
+/** What of one request its routes are made with. */
+export interface RequestParts {
+  readonly waitUntil: (work: Promise<unknown>) => void;
+  readonly identity: ClientIdentity;
 }
 
 /** Builds the app. HEAD needs no route of its own: handlers look at the request's method. */
 export function createApp<Bindings extends object>(
   deps: AppDeps<Bindings>,
-): Hono<{ Bindings: Bindings }> {
-  const app = new Hono<{ Bindings: Bindings }>();
+): Hono<{ Bindings: Bindings; Variables: AccessVariables }> {
+  type Env = { Bindings: Bindings; Variables: AccessVariables };
+  const app = new Hono<Env>({ getPath });
   app.onError(renderError);
   app.notFound(() => {
     throw new RegistryError("NAME_UNKNOWN", { message: "there is nothing here" });
@@ -45,15 +56,22 @@ export function createApp<Bindings extends object>(
   app.get("/api/catalog", (context) => getCatalogEntries(deps.api(), context.req.raw));
   app.get("/api/stats", (context) => getStats(deps.api(), context.req.raw));
   app.get("/metrics", () => getMetrics(deps.api()));
-  app.use(requireAccess(deps.config));
+  app.use(requireAccess({ access: deps.access, local: deps.config.local }));
   app.get("/healthz", (context) => context.json({ status: "ok" }));
-  const routesOf = (context: Context<{ Bindings: Bindings }>): RouteDeps =>
-    deps.routes(context.env, (work) => context.executionCtx.waitUntil(work));
+  const routesOf = (context: Context<Env>): RouteDeps =>
+    deps.routes(context.env, {
+      waitUntil: (work) => context.executionCtx.waitUntil(work),
+      identity: context.get("identity"),
+    });
   app.get("/", (context) => getStatusPage(routesOf(context), context.req.raw));
   app.get("/setup", (context) => getSetup(context.req.raw));
-  app.all("/v2/*", (context) => {
-    const { pathname } = new URL(context.req.url);
-    return serveDistribution(routesOf(context), context.req.raw, pathname);
-  });
+  app.all("/v2/*", (context) =>
+    serveDistribution(routesOf(context), context.req.raw, context.req.path),
+  );
   return app;
+}
+
+/** Routes never see the secret that a path may hold. A made-up `Host` header leaves no URL to read. */
+function getPath(request: Request): string {
+  return splitPath(URL.parse(request.url)?.pathname ?? "").path;
 }

@@ -1,8 +1,12 @@
+import { type AccessRules, parseRules } from "./access/rules.ts";
+import { type TokenSecret, parseTokens } from "./access/tokens.ts";
 import type { BlobFillObject } from "./objects/blob-fill.ts";
 import type { InventoryObject } from "./objects/inventory.ts";
 import type { LedgerObject } from "./objects/ledger.ts";
 import type { ManifestGateObject } from "./objects/manifest-gate.ts";
+import { DOCKER_HUB } from "./oci/reference.ts";
 import type { Credentials } from "./upstream/auth.ts";
+import { type Registry, parseApiUrl, parseRegistries } from "./upstream/registries.ts";
 
 /** The Worker's bindings, as wrangler.toml names them. */
 export interface Env {
@@ -12,10 +16,12 @@ export interface Env {
   readonly LEDGER: DurableObjectNamespace<LedgerObject>;
   readonly INVENTORY: DurableObjectNamespace<InventoryObject>;
   readonly UPSTREAM?: string;
+  readonly UPSTREAMS?: string;
   readonly DOCKERHUB_USERNAME?: string;
   readonly DOCKERHUB_TOKEN?: string;
   readonly TAG_TTL_SECONDS?: string;
   readonly ACCESS?: string;
+  readonly ACCESS_TOKENS?: string;
   readonly ADMIN_TOKEN?: string;
   readonly PULL_LOG_DAYS?: string;
   readonly RETENTION_DAYS?: string;
@@ -26,11 +32,11 @@ export interface Env {
 
 /** The variables, read and checked. */
 export interface Config {
-  readonly upstream: URL;
-  readonly credentials: Credentials | null;
+  /** Docker Hub first. */
+  readonly registries: readonly Registry[];
   readonly tagTtlMs: number;
-  /** Whether anybody may pull; without it nobody may. */
-  readonly open: boolean;
+  /** Who may pull; without rules nobody may. */
+  readonly access: { readonly rules: AccessRules; readonly secrets: readonly TokenSecret[] };
   /** What the API wants as a bearer token; `null` for no token. */
   readonly adminToken: string | null;
   /** How long the pull log is kept. */
@@ -61,7 +67,7 @@ const MAX_TAG_TTL_SECONDS = 30 * 24 * 3600;
 const DAY_MS = 24 * 3_600_000;
 const DEFAULT_PULL_LOG_DAYS = 30;
 /** What one ledger object can hold of a busy mirror: `ledger/sql-schema.ts` has the arithmetic. */
-const MAX_PULL_LOG_DAYS = 60;
+const MAX_PULL_LOG_DAYS = 90;
 /** Ten years. */
 const MAX_RETENTION_DAYS = 3_650;
 /** 16 characters of letters and digits are 95 bits: nobody guesses them over HTTP. */
@@ -74,10 +80,9 @@ const MIN_ADMIN_TOKEN = 16;
  */
 export function parseConfig(env: Env): Config {
   return {
-    upstream: readUpstream(env.UPSTREAM),
-    credentials: readCredentials(env),
+    registries: [readDockerHub(env), ...readRegistries(env)],
     tagTtlMs: readSeconds("TAG_TTL_SECONDS", env.TAG_TTL_SECONDS) * 1000,
-    open: readAccess(env.ACCESS),
+    access: readAccess(env),
     adminToken: readAdminToken(env.ADMIN_TOKEN),
     pullLogMs: readDays("PULL_LOG_DAYS", env.PULL_LOG_DAYS) * DAY_MS,
     retentionMs: readRetention(env.RETENTION_DAYS),
@@ -86,19 +91,18 @@ export function parseConfig(env: Env): Config {
   };
 }
 
-function readUpstream(value = DEFAULT_UPSTREAM): URL {
-  const url = URL.parse(value);
-  if (url === null || !/^https?:$/.test(url.protocol))
-    throw new ConfigError("UPSTREAM", "must be a URL that begins with https:// or http://");
-  // Not shown back: what stands before the @ may be a password.
-  if (url.username !== "" || url.password !== "")
-    throw new ConfigError(
-      "UPSTREAM",
-      "must not hold credentials; use DOCKERHUB_USERNAME and DOCKERHUB_TOKEN",
-    );
-  if (url.search !== "" || url.hash !== "")
-    throw new ConfigError("UPSTREAM", "must have neither query nor fragment");
-  return url;
+function readDockerHub(env: Env): Registry {
+  const url = parseApiUrl(env.UPSTREAM ?? DEFAULT_UPSTREAM, refuseBy("UPSTREAM"));
+  return { name: DOCKER_HUB, url, realms: null, credentials: readCredentials(env) };
+}
+
+function readRegistries(env: Env): readonly Registry[] {
+  // Bindings of other kinds are no texts.
+  const secret = (name: string): string | undefined => {
+    const value = (env as unknown as Record<string, unknown>)[name];
+    return typeof value === "string" ? value : undefined;
+  };
+  return parseRegistries({ text: env.UPSTREAMS, secret, refuse: refuseBy("UPSTREAMS") });
 }
 
 function readCredentials(env: Env): Credentials | null {
@@ -120,9 +124,25 @@ function readSeconds(variable: string, value: string | undefined): number {
   return seconds;
 }
 
-function readAccess(value = ""): boolean {
-  if (value !== "" && value !== "open") throw new ConfigError("ACCESS", 'must be "open" or unset');
-  return value === "open";
+function readAccess(env: Env): Config["access"] {
+  const rules = parseRules(env.ACCESS ?? "", refuseBy("ACCESS"));
+  const secrets = parseTokens(env.ACCESS_TOKENS ?? "", refuseBy("ACCESS_TOKENS"));
+  // A secret without a rule lets nobody in, so that secrets can be put first and the rule then.
+  const missing = rules.tokens.find((name) => !secrets.some((secret) => secret.name === name));
+  if (missing !== undefined)
+    throw new ConfigError("ACCESS", `names token:${missing}, which has no secret in ACCESS_TOKENS`);
+  if (env.LOCAL === "1" && rules.ranges.length > 0)
+    throw new ConfigError(
+      "ACCESS",
+      "has cidr:, which works at Cloudflare alone: here nothing vouches for a client's address",
+    );
+  return { rules, secrets };
+}
+
+function refuseBy(variable: string): (problem: string) => never {
+  return (problem) => {
+    throw new ConfigError(variable, problem);
+  };
 }
 
 function readAdminToken(value: string | undefined): string | null {

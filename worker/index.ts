@@ -1,12 +1,14 @@
-import { createApp } from "./app.ts";
+import { type RequestParts, createApp } from "./app.ts";
 import { ConfigError, type Env } from "./env.ts";
 import type { Digest } from "./oci/digest.ts";
+import { DOCKER_HUB } from "./oci/reference.ts";
 import { type Parts, createParts } from "./parts.ts";
 import type { ManifestGate } from "./proxy/manifest-gate.ts";
 import { readActivity } from "./routes/activity.ts";
 import type { ApiDeps } from "./routes/api.ts";
 import type { RouteDeps } from "./routes/context.ts";
 import type { RepositoryKey } from "./store/store.ts";
+import type { Upstream } from "./upstream/upstream.ts";
 
 export { BlobFillObject } from "./objects/blob-fill.ts";
 export { InventoryObject } from "./objects/inventory.ts";
@@ -24,9 +26,10 @@ const worker: ExportedHandler<Env> = {
       return renderConfigError(error);
     }
     app ??= createApp<Env>({
-      config: parts.config,
+      config: { ...parts.config, open: parts.config.access.rules.open },
+      access: parts.access,
       api: () => createApiDeps(parts),
-      routes: (bindings, waitUntil) => createRouteDeps(parts, bindings, waitUntil),
+      routes: (bindings, request) => createRouteDeps(parts, bindings, request),
     });
     return await app.fetch(request, env, ctx);
   },
@@ -45,16 +48,13 @@ function renderConfigError(error: unknown): Response {
   return Response.json({ errors }, { status: 500, headers: { "Cache-Control": "no-store" } });
 }
 
-function createRouteDeps(
-  parts: Parts,
-  env: Env,
-  waitUntil: (work: Promise<unknown>) => void,
-): RouteDeps {
+function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: RequestParts): RouteDeps {
   const { store, memory, config, warn, recorder, records, credential } = parts;
-  const upstream = parts.createUpstream();
+  const upstreams = parts.createUpstreams();
   return {
+    identity,
     store,
-    upstream,
+    upstreams,
     manifests: (key) => ({
       store,
       memory,
@@ -62,7 +62,7 @@ function createRouteDeps(
       tagTtlMs: config.tagTtlMs,
       now: Date.now,
     }),
-    blobs: (digest: Digest) => ({
+    blobs: (upstream: Upstream, digest: Digest) => ({
       store,
       upstream,
       fill: env.BLOB_FILL.getByName(digest),
@@ -74,15 +74,14 @@ function createRouteDeps(
       recorder,
       flushing: { ledger: records, waitUntil },
       credential,
-      // Without an edge that sets it, a client could name any address.
-      trustAddress: !config.local,
+      local: config.local,
     },
     now: Date.now,
   };
 }
 
 function createApiDeps(parts: Parts): ApiDeps {
-  return { ledger: parts.ledger(), credential: parts.credential, now: Date.now };
+  return { ledger: parts.ledger(), credential: parts.credential(DOCKER_HUB), now: Date.now };
 }
 
 /** The repository's gate; where Durable Objects are away, this request asks for itself. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -122,4 +122,15 @@ export async function pushImage(folder: string, registry: Running, name: string)
   await buildah("commit", "--quiet", container, `localhost/${name}`);
   const target = `docker://${registry.url.replace("http://", "")}/${name}`;
   await buildah("push", "--quiet", "--tls-verify=false", `localhost/${name}`, target);
+}
+
+/** Removes a folder in which daemons have left mounts behind. */
+export async function removeMounted(path: string): Promise<void> {
+  const mounts = await readFile("/proc/mounts", "utf8");
+  const below = mounts
+    .split("\n")
+    .map((line) => line.split(" ")[1] ?? "")
+    .filter((at) => at.startsWith(`${path}/`));
+  for (const at of below.toReversed()) await run("umount", ["--lazy", at]);
+  await rm(path, { recursive: true, force: true });
 }

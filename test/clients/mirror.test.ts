@@ -1,6 +1,6 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -9,7 +9,8 @@ import { parse } from "yaml";
 import { type FakeHub, startFakeHub } from "../helpers/fake-hub/hub.ts";
 import type { Image } from "../helpers/images.ts";
 import { type TestMirror, startTestMirror } from "../helpers/mirror.ts";
-import { type Daemon, hasDaemons, startDockerd } from "./daemons.ts";
+import { startContainerd } from "./containerd.ts";
+import { type Daemon, hasDaemons, removeMounted, startDockerd } from "./daemons.ts";
 import { loadDindImage } from "./edit-daemon.ts";
 import { BUSYBOX, buildImage } from "./images.ts";
 
@@ -139,42 +140,13 @@ describe.skipIf(!hasAll)("through the mirror (skipped where Debian's clients are
   test.skipIf(!existsSync("/usr/bin/ctr"))(
     "containerd pulls it, naming Docker Hub in ns=",
     async () => {
-      const root = join(folder, "containerd");
-      const hosts = join(root, "certs.d/docker.io");
-      await mkdir(hosts, { recursive: true });
-      await writeFile(join(hosts, "hosts.toml"), await setupText("containerd"));
-      const socket = join(root, "containerd.sock");
-      await writeFile(
-        join(root, "config.toml"),
-        [
-          "version = 2",
-          `root = "${join(root, "root")}"`,
-          `state = "${join(root, "state")}"`,
-          'disabled_plugins = ["io.containerd.grpc.v1.cri"]',
-          "[grpc]",
-          `  address = "${socket}"`,
-          "[ttrpc]",
-          `  address = "${socket}.ttrpc"`,
-          "",
-        ].join("\n"),
-      );
-      const daemon = spawn("containerd", ["--config", join(root, "config.toml")], {
-        stdio: "ignore",
-      });
+      const hosts = await setupText("containerd");
+      const containerd = await startContainerd(join(folder, "containerd"), hosts);
       try {
-        const ctr = (...args: string[]) => run("ctr", ["-a", socket, ...args]);
-        await vi.waitFor(() => ctr("version"), { timeout: 30_000, interval: 200 });
-        const pull = [
-          "images",
-          "pull",
-          "--snapshotter=native",
-          "--hosts-dir",
-          join(root, "certs.d"),
-        ];
-        await ctr(...pull, "docker.io/library/tide:1");
-        expect((await ctr("images", "list")).stdout).toContain(image.manifest.content.digest);
+        await containerd.pull("docker.io/library/tide:1");
+        expect(await containerd.ctr("images", "list")).toContain(image.manifest.content.digest);
       } finally {
-        await end(daemon);
+        await containerd.stop();
       }
       expectServedFromCache();
     },
@@ -201,20 +173,3 @@ describe.skipIf(!hasAll)("through the mirror (skipped where Debian's clients are
     expect(hub.pulls()).toBe(1);
   });
 });
-
-/** Removes a folder in which daemons have left mounts behind. */
-async function removeMounted(path: string): Promise<void> {
-  const mounts = await readFile("/proc/mounts", "utf8");
-  const below = mounts
-    .split("\n")
-    .map((line) => line.split(" ")[1] ?? "")
-    .filter((at) => at.startsWith(`${path}/`));
-  for (const at of below.toReversed()) await run("umount", ["--lazy", at]);
-  await rm(path, { recursive: true, force: true });
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  const gone = new Promise((resolve) => child.once("exit", resolve));
-  child.kill("SIGTERM");
-  await gone;
-}

@@ -1,8 +1,28 @@
 import type { MiddlewareHandler } from "hono";
+import type { Access, AccessDecision } from "../access/access.ts";
+import { readAddress } from "../access/address.ts";
+import type { ClientIdentity } from "../access/identity.ts";
+import { splitPath } from "../access/place.ts";
 import { RegistryError } from "../oci/error-code.ts";
 
-/** Answered to anybody: a health check, and the ping that tells nothing. */
+/** What the middleware leaves in the request's context. */
+export interface AccessVariables {
+  readonly identity: ClientIdentity;
+  /** `/t/<secret>` where a right secret stood in the path, else `""`: what a text for this very client begins with. */
+  readonly ownPath: string;
+}
+
+/** Answered to anybody: a health check, and the ping that tells nothing. With a secret in the path it is no bare ping. */
 const PUBLIC = new Set(["/healthz", "/v2", "/v2/"]);
+
+/** What is wrong, and who can mend it. No secret, no path. */
+const REFUSALS = {
+  closed: "this mirror is closed; its operator can say in the variable ACCESS who may use it",
+  "no-secret":
+    "this mirror serves its own clients alone; its operator can tell you how to become one",
+  "wrong-secret": "this mirror does not know that secret; its operator can give you another",
+  expired: "that secret's time is over; the mirror's operator can give you another",
+} as const;
 
 /**
  * Keeps strangers out: a mirror that was deployed without `ACCESS` serves nobody.
@@ -10,12 +30,42 @@ const PUBLIC = new Set(["/healthz", "/v2", "/v2/"]);
  * Refusals are 403 and never a 401 with a challenge, which an old dockerd would answer with the user's Docker Hub
  * password.
  */
-export function requireAccess(config: { readonly open: boolean }): MiddlewareHandler {
+export function requireAccess(options: {
+  readonly access: Access;
+  readonly local: boolean;
+}): MiddlewareHandler<{ Variables: AccessVariables }> {
+  const { access, local } = options;
   return async function requireAccess(context, next) {
-    if (!config.open && !PUBLIC.has(context.req.path))
-      throw new RegistryError("DENIED", {
-        message: 'this mirror is closed; its operator can set the variable ACCESS to "open"',
+    const { raw } = context.req;
+    const url = URL.parse(raw.url);
+    if (url === null)
+      throw new RegistryError("UNSUPPORTED", {
+        status: 400,
+        message: "the Host header is not the name of a host",
       });
+    const decision = await access.check(url, raw.headers, readAddress(raw, local));
+    const isPublic = PUBLIC.has(url.pathname);
+    if (decision.kind === "allowed") {
+      context.set("identity", decision.identity);
+      const { secret } = splitPath(url.pathname);
+      context.set("ownPath", decision.place === "path" ? `/t/${secret ?? ""}` : "");
+    } else if (isPublic) {
+      context.set("identity", { rule: "public", token: null });
+      context.set("ownPath", "");
+    } else throw refusal(decision);
     await next();
+    // Said with a 200: skopeo and Podman send a login only to a registry that named a scheme, and dockerd, which would
+    // send Docker Hub's password, looks at no challenge but a 401's.
+    if (isPublic && access.hasTokens && url.pathname !== "/healthz")
+      context.res.headers.set("WWW-Authenticate", 'Basic realm="tidepool", charset="UTF-8"');
   };
+}
+
+function refusal(decision: Exclude<AccessDecision, { kind: "allowed" }>): RegistryError {
+  if (decision.kind === "refused")
+    return new RegistryError("DENIED", { message: REFUSALS[decision.reason] });
+  return new RegistryError("TOOMANYREQUESTS", {
+    message: "too many wrong secrets from this address",
+    headers: { "Retry-After": String(decision.retryAfterSeconds) },
+  });
 }

@@ -14,19 +14,14 @@ export function objectKey(kind: ObjectKind, name: string): string {
   return `${kind}/${name}`;
 }
 
-/** `sha256/<hex>`: what names a blob among all, and follows `blobs/` in its key. */
-export function blobName(digest: Digest): string {
-  return `${digestAlgorithm(digest)}/${digestHex(digest)}`;
-}
-
-/** Reads {@link blobName}. */
+/** Reads `sha256/<hex>`, which follows `blobs/` in a key. */
 export function parseBlobName(name: string): Digest | null {
   return parseDigest(name.replace("/", ":"));
 }
 
 /** `blobs/sha256/<hex>`: content-addressed, one for all repositories. */
 export function blobKey(digest: Digest): string {
-  return `blobs/${blobName(digest)}`;
+  return `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
 }
 
 /** `fills/sha256/<hex>/<first>-<last>`: a piece of a blob that is being filled. */
