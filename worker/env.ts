@@ -58,7 +58,7 @@ const MAX_TAG_TTL_SECONDS = 30 * 24 * 3600;
 const DAY_MS = 24 * 3_600_000;
 const DEFAULT_PULL_LOG_DAYS = 30;
 /** What one ledger object can hold of a busy mirror: `ledger/sql-schema.ts` has the arithmetic. */
-const MAX_PULL_LOG_DAYS = 60;
+const MAX_PULL_LOG_DAYS = 90;
 /** 16 characters of letters and digits are 95 bits: nobody guesses them over HTTP. */
 const MIN_ADMIN_TOKEN = 16;
 

@@ -70,11 +70,14 @@ export function describeLedger(
       expect(top.map(({ repository }) => repository)).toEqual([busy]);
     });
 
-    test("takes the same pull once", async () => {
-      const pull = pullOf({});
-      await ledger.record(batch({ pulls: [pull] }));
-      await ledger.record(batch({ pulls: [pull] }));
+    test("takes the same batch once, and the same pull in two batches twice", async () => {
+      const told = batch({ pulls: [pullOf({})], fetched: [{ timeMs: NOON, bytes: 7 }] });
+      await ledger.record(told);
+      await ledger.record(structuredClone(told));
       expect((await ledger.listPulls(everything)).pulls).toHaveLength(1);
+      expect((await ledger.sum({ sinceMs: 0, untilMs: 0 })).ever.bytesFetched).toBe(7);
+      await ledger.record({ ...told, id: "another" });
+      expect((await ledger.listPulls(everything)).pulls).toHaveLength(2);
     });
 
     test("orders by time, whatever order batches come in, and pages without gap or overlap", async () => {

@@ -1,9 +1,10 @@
+import { BatchBuilder } from "../../worker/ledger/batch.ts";
 import type {
   BlobSum,
   Client,
   LedgerBatch,
-  ManifestNames,
   PullEvent,
+  SeenManifest,
 } from "../../worker/ledger/ledger.ts";
 import type { Digest } from "../../worker/oci/digest.ts";
 import type { RepositoryName } from "../../worker/oci/repository.ts";
@@ -21,15 +22,31 @@ export const everything = {
   limit: 100,
 };
 
-export function batch(part: Partial<LedgerBatch>): LedgerBatch {
-  const lists = { pulls: [], tags: [], manifests: [], blobs: [], fetched: [], quotas: [] };
-  return { ...lists, failures: {}, lost: null, ...part };
+let batches = 0;
+
+/** A batch as an isolate's recorder makes it; `manifests` says what the pulled ones name. */
+export function batch(
+  part: Partial<Omit<LedgerBatch, "pulls" | "manifests">> & {
+    readonly pulls?: readonly PullEvent[];
+    readonly manifests?: readonly SeenManifest[];
+  },
+): LedgerBatch {
+  const { pulls = [], manifests = [], lost = null, ...rest } = part;
+  const builder = new BatchBuilder();
+  for (const pull of pulls) {
+    const named = manifests.find(
+      (seen) =>
+        seen.digest === pull.digest &&
+        seen.repository === pull.repository &&
+        seen.upstream === pull.upstream,
+    );
+    builder.pull(pull, () => named?.blobs ?? null);
+  }
+  return { ...builder.build(`test-${(batches += 1)}`, lost), ...rest };
 }
 
-let serial = 0;
 export function pullOf(part: Partial<PullEvent>): PullEvent {
   return {
-    id: `test-${String((serial += 1)).padStart(6, "0")}`,
     timeMs: NOON,
     upstream: "docker.io",
     repository: "library/alpine" as RepositoryName,
@@ -52,9 +69,10 @@ export function clientOf(userAgent: string): Client {
   return { address: "", userAgent };
 }
 
-export function namesOf(part: Partial<ManifestNames>): ManifestNames {
-  const { upstream, repository } = pullOf({});
-  return { upstream, repository, digest: digestOf(1), size: 500, blobs: [], ...part };
+export function namesOf(part: Partial<SeenManifest>): SeenManifest {
+  const { upstream, repository, mediaType } = pullOf({});
+  const manifest = { upstream, repository, mediaType, digest: digestOf(1), size: 500 };
+  return { ...manifest, blobs: [], ...part };
 }
 
 export function blobOf(part: Partial<BlobSum>): BlobSum {

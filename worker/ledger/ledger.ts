@@ -24,8 +24,6 @@ export interface Client {
 
 /** One manifest GET that was answered 200. */
 export interface PullEvent extends RepositoryId {
-  /** Unique, made by the isolate: a batch that comes twice leaves one record. Letters, digits and `-`. */
-  readonly id: string;
   readonly timeMs: number;
   readonly tag: Tag | null;
   readonly digest: Digest;
@@ -44,11 +42,13 @@ export interface SeenTag extends RepositoryId {
   readonly timeMs: number;
 }
 
-/** What a manifest names, itself included: told once per isolate. */
-export interface ManifestNames extends RepositoryId {
+/** A manifest that a batch tells of. */
+export interface SeenManifest extends RepositoryId {
   readonly digest: Digest;
+  readonly mediaType: string;
   readonly size: number;
-  readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
+  /** The blobs that it names: told once per isolate, `null` after that. */
+  readonly blobs: readonly { readonly digest: Digest; readonly size: number }[] | null;
 }
 
 /** Blob GETs of one client for one blob, summed. `bytes` are those the answers announced. */
@@ -72,11 +72,21 @@ export interface QuotaSeen {
   readonly seenAtMs: number;
 }
 
-/** What one isolate saw since it last told. */
+/**
+ * What one isolate saw since it last told; {@link BatchBuilder} makes it.
+ *
+ * A busy isolate tells of thousands of pulls at once, and a mirror on one machine does that on the thread that serves
+ * them: so what pulls have in common is told once, and the pulls themselves are numbers.
+ */
 export interface LedgerBatch {
-  readonly pulls: readonly PullEvent[];
+  /** Unique: a batch that comes twice is taken once. */
+  readonly id: string;
+  readonly clients: readonly Client[];
+  readonly tagNames: readonly Tag[];
+  readonly manifests: readonly SeenManifest[];
+  /** Packed; `unpackPulls` reads them. */
+  readonly pulls: Float64Array;
   readonly tags: readonly SeenTag[];
-  readonly manifests: readonly ManifestNames[];
   readonly blobs: readonly BlobSum[];
   /** Blobs that fills had from upstreams. */
   readonly fetched: readonly { readonly timeMs: number; readonly bytes: number }[];
@@ -173,7 +183,7 @@ export interface LedgerSums {
 
 /** The records. */
 export interface Ledger {
-  /** Takes a batch, whole or not at all. */
+  /** Takes a batch, whole or not at all, and the same one once. */
   record(batch: LedgerBatch): Promise<void>;
   /** Pages of one walk share no record and leave out none that was there when the walk began. */
   listPulls(wanted: PullsWanted): Promise<PullsPage>;
@@ -183,13 +193,16 @@ export interface Ledger {
   sum(span: { readonly sinceMs: number; readonly untilMs: number }): Promise<LedgerSums>;
 }
 
-/** The public id of a pull: its time, which the log is ordered by, then the isolate's own id. */
-export function formatPullId(timeMs: number, id: string): string {
-  return `${timeMs.toString(36)}.${id}`;
+/** The public id of a pull: its time, which the log is ordered by, and the ledger's own number. */
+export function formatPullId(timeMs: number, serial: number): string {
+  return `${timeMs.toString(36)}.${serial.toString(36)}`;
 }
 
 /** Reads {@link formatPullId}; `null` where it is none. */
-export function parsePullId(text: string): { readonly timeMs: number; readonly id: string } | null {
-  const [, time, id] = /^([0-9a-z]{1,10})\.([0-9a-z-]{1,64})$/.exec(text) ?? [];
-  return time === undefined || id === undefined ? null : { timeMs: parseInt(time, 36), id };
+export function parsePullId(
+  text: string,
+): { readonly timeMs: number; readonly serial: number } | null {
+  const [, time, serial] = /^([0-9a-z]{1,10})\.([0-9a-z]{1,10})$/.exec(text) ?? [];
+  if (time === undefined || serial === undefined) return null;
+  return { timeMs: parseInt(time, 36), serial: parseInt(serial, 36) };
 }

@@ -14,6 +14,7 @@ import type {
   SeenTag,
 } from "./ledger.ts";
 import { formatPullId } from "./ledger.ts";
+import { unpackPulls } from "./batch.ts";
 import { HOUR_MS, addSums, noSums, sumByHour } from "./sums.ts";
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
@@ -35,6 +36,8 @@ export class MemoryLedger implements Ledger {
   readonly #hours = new Map<number, ReturnType<typeof noSums>>();
   readonly #quotas = new Map<string, QuotaSeen>();
   readonly #failures = new Map<string, number>();
+  readonly #taken = new Set<string>();
+  #serial = 0;
   #lost = 0;
   #completeSinceMs: number | null = null;
 
@@ -43,13 +46,19 @@ export class MemoryLedger implements Ledger {
   }
 
   async record(batch: LedgerBatch): Promise<void> {
-    const first = Math.min(this.#options.now(), ...batch.pulls.map(({ timeMs }) => timeMs));
+    if (this.#taken.has(batch.id)) return;
+    this.#taken.add(batch.id);
+    const pulls = unpackPulls(batch);
+    const first = Math.min(this.#options.now(), ...pulls.map(({ timeMs }) => timeMs));
     this.#completeSinceMs ??= first;
     for (const { tag, ...seen } of batch.tags) this.#see({ ...seen, tag }, null);
-    for (const pull of batch.pulls) this.#pull(pull);
+    for (const { manifest, client, ...pull } of pulls) {
+      const [seen, by] = [batch.manifests[manifest], batch.clients[client]];
+      if (seen !== undefined && by !== undefined) this.#pull({ ...seen, ...pull, client: by });
+    }
     for (const { digest, size, blobs, ...id } of batch.manifests) {
       const { content } = this.#row(id);
-      for (const named of [{ digest, size }, ...blobs]) {
+      for (const named of blobs === null ? [] : [{ digest, size }, ...blobs]) {
         const known = content.get(named.digest) ?? { size: named.size, manifests: new Set() };
         known.manifests.add(digest);
         content.set(named.digest, known);
@@ -134,12 +143,13 @@ export class MemoryLedger implements Ledger {
   }
 
   #pull(event: PullEvent): void {
-    const { id: own, size: _size, ...pull } = event;
-    const { timeMs, tag, digest, outcome } = pull;
-    const id = formatPullId(timeMs, own);
-    if (this.#pulls.some((known) => known.id === id)) return;
+    const { upstream, repository, mediaType, timeMs, tag, digest, outcome, counted, client } =
+      event;
+    const id = formatPullId(timeMs, this.#serial++);
+    const pull = { upstream, repository, timeMs, tag, digest, mediaType, outcome, counted, client };
     this.#pulls.push({ ...pull, id, blobs: { hits: 0, misses: 0, bytes: 0 } });
-    this.#pulls.sort((a, b) => a.timeMs - b.timeMs || (a.id < b.id ? -1 : 1));
+    // Stable: pulls of one millisecond stay in the order they came in.
+    this.#pulls.sort((a, b) => a.timeMs - b.timeMs);
     const row = this.#row(pull);
     row.firstPullMs = Math.min(row.firstPullMs ?? timeMs, timeMs);
     row.lastPullMs = Math.max(row.lastPullMs ?? timeMs, timeMs);

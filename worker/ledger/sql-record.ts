@@ -1,189 +1,217 @@
-import type { BlobSum, LedgerBatch, ManifestNames } from "./ledger.ts";
+import { OUTCOMES, unpackPulls } from "./batch.ts";
+import type { LedgerBatch, RepositoryId, Sums } from "./ledger.ts";
+import { joinBlob, recordNames } from "./sql-content.ts";
 import type { Sql } from "./sql-schema.ts";
-import { SUM_NAMES, sumByHour } from "./sums.ts";
+import { SUM_NAMES, addSums, noSums, sumByHour } from "./sums.ts";
 
 /*
- * A batch of a hundred pulls is a handful of statements over `json_each`, not hundreds: on one machine the ledger runs
- * on the thread that serves the pulls.
+ * A batch of a thousand pulls is a handful of statements over `json_each`, not thousands: on one machine the ledger runs
+ * on the thread that serves the pulls. `value->>n` reads an element anew each time, so rows are kept short.
  */
 
-/** A blob is looked for in the pulls of this long before it: a large image takes its time on a slow line. */
-const JOIN_MS = 6 * 3_600_000;
-/** So many of a manifest's newest pulls are looked through for the client that asked for the blob. */
-const JOIN_PULLS = 16;
-/** So many manifests of a repository that name the blob. */
-const JOIN_MANIFESTS = 8;
+/** A client's last time is written no more often than this: a pull of a known one costs no row for it. */
+export const SEEN_AGAIN_MS: number = 24 * 3_600_000;
 
-/** `json_each(?) e` joined with the repository and manifest that its first three values name. */
-const JOIN_REPOSITORY = `json_each(?) e JOIN repository r ON r.upstream = e.value->>0 AND r.name = e.value->>1`;
+/** Ids by the places of a batch's lists. */
+interface Ids {
+  readonly repositories: ReadonlyMap<string, number>;
+  readonly manifests: readonly { readonly id: number; readonly repository: number }[];
+  readonly clients: readonly number[];
+}
 
 /** Writes a batch; to be run in a transaction. */
 export function recordBatch(sql: Sql, batch: LedgerBatch): void {
-  recordRepositories(sql, batch);
-  recordPulls(sql, batch);
-  recordTags(sql, batch);
-  for (const names of batch.manifests) recordNames(sql, names);
+  const pulls = unpackPulls(batch);
+  const repositories = recordRepositories(sql, batch, pulls);
+  const manifests = recordManifests(sql, batch, repositories);
+  const ids = { repositories, manifests, clients: recordClients(sql, batch, pulls) };
+  recordPulls(sql, pulls, ids);
+  recordTags(sql, { batch, pulls, ids });
+  for (const [place, seen] of batch.manifests.entries()) recordNames(sql, seen, manifests[place]);
   // After the pulls and names of the same batch, which they belong to.
   for (const blob of batch.blobs) joinBlob(sql, blob);
   recordSums(sql, batch);
 }
 
-function recordRepositories(sql: Sql, { pulls, tags, manifests }: LedgerBatch): void {
-  const found = new Map<string, [string, string, number | null, number | null, number, number]>();
-  for (const { upstream, repository } of [...tags, ...manifests])
-    found.set(`${upstream}/${repository}`, [upstream, repository, null, null, 0, 0]);
-  for (const { upstream, repository, timeMs, outcome } of pulls) {
-    const name = `${upstream}/${repository}`;
-    const [, , first, last, hits, misses] = found.get(name) ?? ["", "", null, null, 0, 0];
-    const miss = outcome === "miss" ? 1 : 0;
-    const times = [Math.min(first ?? timeMs, timeMs), Math.max(last ?? 0, timeMs)] as const;
-    found.set(name, [upstream, repository, ...times, hits + 1 - miss, misses + miss]);
-  }
-  if (found.size === 0) return;
-  sql.exec(
-    `INSERT INTO repository (upstream, name, first_ms, last_ms, hits, misses)
-     SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?) WHERE true
-     ON CONFLICT (upstream, name) DO UPDATE SET
-       first_ms = min(coalesce(first_ms, excluded.first_ms), coalesce(excluded.first_ms, first_ms)),
-       last_ms = max(coalesce(last_ms, excluded.last_ms), coalesce(excluded.last_ms, last_ms)),
-       hits = hits + excluded.hits, misses = misses + excluded.misses`,
-    JSON.stringify([...found.values()]),
-  );
+type Pulls = ReturnType<typeof unpackPulls>;
+
+function nameOf({ upstream, repository }: RepositoryId): string {
+  return `${upstream}/${repository}`;
 }
 
-function recordPulls(sql: Sql, { pulls, manifests }: LedgerBatch): void {
-  const known = new Map<string, readonly string[]>();
-  for (const { upstream, repository, digest } of manifests)
-    known.set(`${upstream}/${repository}@${digest}`, [upstream, repository, digest, ""]);
-  for (const { upstream, repository, digest, mediaType } of pulls)
-    known.set(`${upstream}/${repository}@${digest}`, [upstream, repository, digest, mediaType]);
-  if (known.size > 0)
-    sql.exec(
-      `INSERT INTO manifest (digest, repository, media_type)
-       SELECT e.value->>2, r.id, e.value->>3 FROM ${JOIN_REPOSITORY} WHERE true
-       ON CONFLICT DO UPDATE SET media_type = excluded.media_type
-         WHERE media_type = '' AND excluded.media_type <> ''`,
-      JSON.stringify([...known.values()]),
-    );
-  if (pulls.length === 0) return;
-  const rows = pulls.map(({ upstream, repository, digest, timeMs, id, ...rest }) => {
-    const { tag, outcome, counted, client } = rest;
-    const { address, userAgent } = client;
-    const flag = counted ? 1 : 0;
-    return [upstream, repository, digest, timeMs, id, tag, outcome, flag, address, userAgent];
+function recordRepositories(sql: Sql, batch: LedgerBatch, pulls: Pulls): Map<string, number> {
+  interface Row {
+    readonly id: RepositoryId;
+    first: number | null;
+    last: number | null;
+    hits: number;
+    misses: number;
+  }
+  const rows = new Map<string, Row>();
+  const rowOf = (id: RepositoryId): Row => {
+    const row = rows.get(nameOf(id)) ?? { id, first: null, last: null, hits: 0, misses: 0 };
+    rows.set(nameOf(id), row);
+    return row;
+  };
+  for (const seen of batch.tags) rowOf(seen);
+  const byManifest = batch.manifests.map(rowOf);
+  for (const { manifest, timeMs, outcome } of pulls) {
+    const row = byManifest[manifest];
+    if (row === undefined) continue;
+    row.first = Math.min(row.first ?? timeMs, timeMs);
+    row.last = Math.max(row.last ?? 0, timeMs);
+    if (outcome === "miss") row.misses += 1;
+    else row.hits += 1;
+  }
+  if (rows.size === 0) return new Map();
+  const values = [...rows.values()].map(({ id, first, last, hits, misses }) => {
+    return [id.upstream, id.repository, first, last, hits, misses];
   });
+  const written = sql
+    .exec(
+      `INSERT INTO repository (upstream, name, first_ms, last_ms, hits, misses)
+       SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?) WHERE true
+       ON CONFLICT (upstream, name) DO UPDATE SET
+         first_ms = min(coalesce(first_ms, excluded.first_ms), coalesce(excluded.first_ms, first_ms)),
+         last_ms = max(coalesce(last_ms, excluded.last_ms), coalesce(excluded.last_ms, last_ms)),
+         hits = hits + excluded.hits, misses = misses + excluded.misses
+       RETURNING id, upstream, name AS repository`,
+      JSON.stringify(values),
+    )
+    .toArray() as unknown as (RepositoryId & { id: number })[];
+  return new Map(written.map((row) => [nameOf(row), row.id]));
+}
+
+function recordManifests(
+  sql: Sql,
+  { manifests }: LedgerBatch,
+  repositories: ReadonlyMap<string, number>,
+): Ids["manifests"] {
+  if (manifests.length === 0) return [];
+  const rows = manifests.map((seen) => {
+    return [seen.digest, repositories.get(nameOf(seen)) ?? 0, seen.mediaType] as const;
+  });
+  const values = JSON.stringify(rows);
   sql.exec(
-    `INSERT OR IGNORE INTO pull (time_ms, id, repository, manifest, tag, outcome, counted, address, user_agent)
-     SELECT e.value->>3, e.value->>4, r.id, m.id, e.value->>5, e.value->>6, e.value->>7, e.value->>8, e.value->>9
-     FROM ${JOIN_REPOSITORY} JOIN manifest m ON m.digest = e.value->>2 AND m.repository = r.id`,
+    `INSERT OR IGNORE INTO manifest (digest, repository, media_type)
+     SELECT value->>0, value->>1, value->>2 FROM json_each(?)`,
+    values,
+  );
+  return sql
+    .exec(
+      `SELECT m.id, m.repository FROM json_each(?) e
+       JOIN manifest m ON m.digest = e.value->>0 AND m.repository = e.value->>1 ORDER BY e.key`,
+      values,
+    )
+    .toArray() as unknown as Ids["manifests"];
+}
+
+function recordClients(sql: Sql, { clients }: LedgerBatch, pulls: Pulls): Ids["clients"] {
+  if (clients.length === 0) return [];
+  const seen = clients.map(() => 0);
+  for (const { client, timeMs } of pulls) seen[client] = Math.max(seen[client] ?? 0, timeMs);
+  const rows = clients.map(({ address, userAgent }, place) => [userAgent, address, seen[place]]);
+  const values = JSON.stringify(rows);
+  sql.exec(
+    `INSERT INTO client (user_agent, address, seen_ms)
+     SELECT value->>0, value->>1, value->>2 FROM json_each(?) WHERE true
+     ON CONFLICT DO UPDATE SET seen_ms = excluded.seen_ms WHERE excluded.seen_ms > seen_ms + ${SEEN_AGAIN_MS}`,
+    values,
+  );
+  const found = sql
+    .exec(
+      `SELECT c.id FROM json_each(?) e JOIN client c ON c.user_agent = e.value->>0 AND c.address = e.value->>1
+       ORDER BY e.key`,
+      values,
+    )
+    .toArray() as { id: number }[];
+  return found.map(({ id }) => id);
+}
+
+function recordPulls(sql: Sql, pulls: Pulls, { manifests, clients }: Ids): void {
+  if (pulls.length === 0) return;
+  const rows = pulls.map(({ timeMs, manifest, client, tag, outcome, counted }) => {
+    const { id, repository } = manifests[manifest] ?? { id: 0, repository: 0 };
+    const flag = counted ? 1 : 0;
+    return [timeMs, repository, id, clients[client] ?? 0, tag, OUTCOMES.indexOf(outcome), flag];
+  });
+  const [{ first }] = sql
+    .exec(
+      `INSERT INTO meta VALUES ('serial', ?) ON CONFLICT DO UPDATE SET value = value + excluded.value
+       RETURNING value - ? AS first`,
+      rows.length,
+      rows.length,
+    )
+    .toArray() as [{ first: number }];
+  sql.exec(
+    `INSERT INTO pull (time_ms, serial, repository, manifest, client, tag, outcome, counted)
+     SELECT value->>0, key + ?, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6 FROM json_each(?)`,
+    first,
     JSON.stringify(rows),
   );
 }
 
-function recordTags(sql: Sql, { tags, pulls }: LedgerBatch): void {
-  const rows: unknown[][] = [];
-  for (const { upstream, repository, tag, digest, timeMs } of tags)
-    rows.push([upstream, repository, tag, digest, timeMs, null]);
-  for (const { upstream, repository, tag, digest, timeMs } of pulls)
-    if (tag !== null) rows.push([upstream, repository, tag, digest, timeMs, timeMs]);
-  if (rows.length === 0) return;
-  rows.sort((a, b) => Number(a[4]) - Number(b[4]));
+function recordTags(
+  sql: Sql,
+  from: { readonly batch: LedgerBatch; readonly pulls: Pulls; readonly ids: Ids },
+): void {
+  const { batch, pulls, ids } = from;
+  interface Row {
+    readonly repository: number;
+    readonly tag: string;
+    readonly digest: string;
+    first: number;
+    seen: number;
+    pulled: number | null;
+  }
+  const rows = new Map<string, Row>();
+  const see = (row: Omit<Row, "first" | "seen">, timeMs: number): void => {
+    const name = `${row.repository} ${row.tag} ${row.digest}`;
+    const known = rows.get(name) ?? { ...row, first: timeMs, seen: timeMs };
+    known.first = Math.min(known.first, timeMs);
+    known.seen = Math.max(known.seen, timeMs);
+    if (row.pulled !== null) known.pulled = Math.max(known.pulled ?? 0, row.pulled);
+    rows.set(name, known);
+  };
+  for (const seen of batch.tags) {
+    const { tag, digest, timeMs } = seen;
+    const repository = ids.repositories.get(nameOf(seen)) ?? 0;
+    see({ repository, tag, digest, pulled: null }, timeMs);
+  }
+  for (const { manifest, tag, timeMs } of pulls) {
+    const { digest } = batch.manifests[manifest] ?? {};
+    const { repository } = ids.manifests[manifest] ?? {};
+    if (tag === null || digest === undefined || repository === undefined) continue;
+    see({ repository, tag, digest, pulled: timeMs }, timeMs);
+  }
+  if (rows.size === 0) return;
+  const values = [...rows.values()]
+    .toSorted((a, b) => a.seen - b.seen)
+    .map(({ repository, tag, digest, first, seen, pulled }) => {
+      return [repository, tag, digest, first, seen, pulled];
+    });
   // A batch that comes late must not move a tag back.
   sql.exec(
     `INSERT INTO tag (repository, tag, digest, stored_ms, seen_ms, last_ms)
-     SELECT r.id, e.value->>2, e.value->>3, e.value->>4, e.value->>4, e.value->>5 FROM ${JOIN_REPOSITORY} WHERE true
+     SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?) WHERE true
      ON CONFLICT (repository, tag) DO UPDATE SET
        stored_ms = CASE WHEN excluded.digest = digest THEN min(stored_ms, excluded.stored_ms)
          WHEN excluded.seen_ms >= seen_ms THEN excluded.stored_ms ELSE stored_ms END,
        digest = CASE WHEN excluded.seen_ms >= seen_ms THEN excluded.digest ELSE digest END,
        last_ms = max(coalesce(last_ms, excluded.last_ms), coalesce(excluded.last_ms, last_ms)),
        seen_ms = max(seen_ms, excluded.seen_ms)`,
-    JSON.stringify(rows),
-  );
-}
-
-/** Isolates tell a manifest's names once each; only the first one's are written. */
-function recordNames(sql: Sql, names: ManifestNames): void {
-  const { upstream, repository, digest, size, blobs } = names;
-  const [manifest] = sql
-    .exec(
-      `SELECT m.id, m.repository FROM manifest m JOIN repository r ON r.id = m.repository
-       WHERE m.digest = ? AND r.upstream = ? AND r.name = ?
-       AND NOT EXISTS (SELECT 1 FROM content WHERE repository = r.id AND digest = m.digest AND manifest = m.id)`,
-      digest,
-      upstream,
-      repository,
-    )
-    .toArray() as { id: number; repository: number }[];
-  if (manifest === undefined) return;
-  const named = JSON.stringify([[digest, size], ...blobs.map((blob) => [blob.digest, blob.size])]);
-  sql.exec(
-    `UPDATE repository SET bytes = bytes + (
-       SELECT coalesce(sum(size), 0) FROM (
-         SELECT max(value->>1) AS size FROM json_each(?) e
-         WHERE NOT EXISTS (SELECT 1 FROM content c WHERE c.repository = ? AND c.digest = e.value->>0)
-         GROUP BY value->>0))
-     WHERE id = ?`,
-    named,
-    manifest.repository,
-    manifest.repository,
-  );
-  sql.exec(
-    `INSERT OR IGNORE INTO content (repository, digest, manifest, size)
-     SELECT ?, value->>0, ?, value->>1 FROM json_each(?)`,
-    manifest.repository,
-    manifest.id,
-    named,
-  );
-}
-
-/** Adds a blob to the newest pull that names it, the same client's before another's. */
-function joinBlob(sql: Sql, blob: BlobSum): void {
-  const { upstream, repository, digest, client, timeMs, hits, misses, bytes } = blob;
-  const manifests = sql
-    .exec(
-      `SELECT c.manifest FROM content c JOIN repository r ON r.id = c.repository
-       WHERE r.upstream = ? AND r.name = ? AND c.digest = ? ORDER BY c.manifest DESC LIMIT ${JOIN_MANIFESTS}`,
-      upstream,
-      repository,
-      digest,
-    )
-    .toArray() as { manifest: number }[];
-  type Candidate = { time_ms: number; id: string; address: string; user_agent: string };
-  const isSame = (pull: Candidate): boolean =>
-    pull.address === client.address && pull.user_agent === client.userAgent;
-  const [best] = manifests
-    .flatMap(
-      ({ manifest }) =>
-        sql
-          .exec(
-            `SELECT time_ms, id, address, user_agent FROM pull WHERE manifest = ? AND time_ms > ?
-             ORDER BY time_ms DESC, id DESC LIMIT ${JOIN_PULLS}`,
-            manifest,
-            timeMs - JOIN_MS,
-          )
-          .toArray() as Candidate[],
-    )
-    .toSorted((a, b) => Number(isSame(b)) - Number(isSame(a)) || b.time_ms - a.time_ms);
-  if (best === undefined) return;
-  sql.exec(
-    `UPDATE pull SET hits = hits + ?, misses = misses + ?, bytes = bytes + ? WHERE time_ms = ? AND id = ?`,
-    hits,
-    misses,
-    bytes,
-    best.time_ms,
-    best.id,
+    JSON.stringify(values),
   );
 }
 
 function recordSums(sql: Sql, batch: LedgerBatch): void {
-  for (const [startMs, sums] of sumByHour(batch))
-    sql.exec(
-      `INSERT INTO hour (start_ms, ${SUM_NAMES.join(", ")}) VALUES (?${", ?".repeat(SUM_NAMES.length)})
-       ON CONFLICT (start_ms) DO UPDATE SET ${SUM_NAMES.map((name) => `${name} = ${name} + excluded.${name}`).join(", ")}`,
-      startMs,
-      ...SUM_NAMES.map((name) => sums[name]),
-    );
+  const ever = noSums();
+  for (const [startMs, sums] of sumByHour(batch)) {
+    addToRow(sql, ["hour", startMs], sums);
+    addSums(ever, sums);
+  }
+  if (batch.pulls.length + batch.blobs.length + batch.fetched.length > 0)
+    addToRow(sql, ["ever", 1], ever);
   for (const [kind, count] of Object.entries(batch.failures))
     sql.exec(
       `INSERT INTO failure VALUES (?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count`,
@@ -201,4 +229,13 @@ function recordSums(sql: Sql, batch: LedgerBatch): void {
       windowSeconds,
       seenAtMs,
     );
+}
+
+function addToRow(sql: Sql, [table, id]: readonly ["hour" | "ever", number], sums: Sums): void {
+  sql.exec(
+    `INSERT INTO ${table} VALUES (?${", ?".repeat(SUM_NAMES.length)})
+     ON CONFLICT DO UPDATE SET ${SUM_NAMES.map((name) => `${name} = ${name} + excluded.${name}`).join(", ")}`,
+    id,
+    ...SUM_NAMES.map((name) => sums[name]),
+  );
 }

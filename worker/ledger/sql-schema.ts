@@ -1,3 +1,5 @@
+import { SUM_NAMES } from "./sums.ts";
+
 /** What is used of a SQLite: a Durable Object's `SqlStorage` fits as it is. */
 export interface Sql {
   exec(
@@ -8,18 +10,22 @@ export interface Sql {
 
 /*
  * One object carries it. 10 M pulls a month are 4 a second on average, say 100 at the busiest, which come as one batch
- * per isolate and two seconds: a handful of statements each, whatever the batch's size. A record takes about 350 bytes
- * with its two indexes: 3.5 GB for the 30 days that are kept by default, 10.5 GB for 90, where an object may hold 10 GB;
- * so `PULL_LOG_DAYS` ends at 60. A pull writes three rows, and its blobs update one of them: under 50 M rows a month,
+ * per isolate and two seconds: a handful of statements each, whatever the batch's size. A record is numbers and a tag,
+ * about 85 bytes with its two indexes: 0.9 GB for the 30 days that are kept by default, 2.6 GB for the 90 that may be,
+ * where an object may hold 10 GB. A pull writes three rows, and its blobs update one of them: under 50 M rows a month,
  * which the paid plan includes. 100,000 repositories of 30 manifest and blob names each are 3 M rows, 0.4 GB; hours are
- * 9,000 rows a year. Every page is read from where it starts by an index.
+ * 9,000 rows a year. Every page is read from where it starts by an index, and nothing is counted by reading all of it:
+ * repositories are never deleted, so that the last id is their number.
  */
+const SUM_COLUMNS = SUM_NAMES.map((name) => `${name} INTEGER NOT NULL`).join(", ");
 const TABLES = [
   `CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS batch (serial INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)`,
   `CREATE TABLE IF NOT EXISTS repository (
     id INTEGER PRIMARY KEY, upstream TEXT NOT NULL, name TEXT NOT NULL, first_ms INTEGER, last_ms INTEGER,
     hits INTEGER NOT NULL DEFAULT 0, misses INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,
     UNIQUE (upstream, name))`,
+  `CREATE INDEX IF NOT EXISTS repository_use ON repository (hits + misses DESC, upstream, name)`,
   `CREATE TABLE IF NOT EXISTS manifest (
     id INTEGER PRIMARY KEY, digest TEXT NOT NULL, repository INTEGER NOT NULL, media_type TEXT NOT NULL,
     UNIQUE (digest, repository))`,
@@ -29,17 +35,19 @@ const TABLES = [
   `CREATE TABLE IF NOT EXISTS tag (
     repository INTEGER NOT NULL, tag TEXT NOT NULL, digest TEXT NOT NULL, stored_ms INTEGER NOT NULL,
     seen_ms INTEGER NOT NULL, last_ms INTEGER, PRIMARY KEY (repository, tag)) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS client (
+    id INTEGER PRIMARY KEY, address TEXT NOT NULL, user_agent TEXT NOT NULL, seen_ms INTEGER NOT NULL,
+    UNIQUE (user_agent, address))`,
+  `CREATE INDEX IF NOT EXISTS client_seen ON client (seen_ms)`,
   `CREATE TABLE IF NOT EXISTS pull (
-    time_ms INTEGER NOT NULL, id TEXT NOT NULL, repository INTEGER NOT NULL, manifest INTEGER NOT NULL, tag TEXT,
-    outcome TEXT NOT NULL, counted INTEGER NOT NULL, address TEXT NOT NULL, user_agent TEXT NOT NULL,
+    time_ms INTEGER NOT NULL, serial INTEGER NOT NULL, repository INTEGER NOT NULL, manifest INTEGER NOT NULL,
+    client INTEGER NOT NULL, tag TEXT, outcome INTEGER NOT NULL, counted INTEGER NOT NULL,
     hits INTEGER NOT NULL DEFAULT 0, misses INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (time_ms, id)) WITHOUT ROWID`,
-  `CREATE INDEX IF NOT EXISTS pull_repository ON pull (repository, time_ms, id)`,
-  `CREATE INDEX IF NOT EXISTS pull_manifest ON pull (manifest, time_ms, id)`,
-  `CREATE TABLE IF NOT EXISTS hour (
-    start_ms INTEGER PRIMARY KEY, pulls INTEGER NOT NULL, hits INTEGER NOT NULL, revalidated INTEGER NOT NULL,
-    stale INTEGER NOT NULL, misses INTEGER NOT NULL, bytesServed INTEGER NOT NULL, bytesFetched INTEGER NOT NULL,
-    upstreamPulls INTEGER NOT NULL, blobHits INTEGER NOT NULL, blobMisses INTEGER NOT NULL)`,
+    PRIMARY KEY (time_ms, serial)) WITHOUT ROWID`,
+  `CREATE INDEX IF NOT EXISTS pull_repository ON pull (repository, time_ms, serial)`,
+  `CREATE INDEX IF NOT EXISTS pull_manifest ON pull (manifest, time_ms, serial)`,
+  `CREATE TABLE IF NOT EXISTS hour (start_ms INTEGER PRIMARY KEY, ${SUM_COLUMNS})`,
+  `CREATE TABLE IF NOT EXISTS ever (id INTEGER PRIMARY KEY, ${SUM_COLUMNS})`,
   `CREATE TABLE IF NOT EXISTS failure (kind TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS quota (
     credential TEXT PRIMARY KEY, quota_limit INTEGER NOT NULL, remaining INTEGER NOT NULL,

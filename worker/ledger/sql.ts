@@ -15,9 +15,10 @@ import {
   formatPullId,
   parsePullId,
 } from "./ledger.ts";
-import { recordBatch } from "./sql-record.ts";
+import { OUTCOMES, unpackPulls } from "./batch.ts";
+import { SEEN_AGAIN_MS, recordBatch } from "./sql-record.ts";
 import { type Sql, createTables } from "./sql-schema.ts";
-import { SUM_NAMES } from "./sums.ts";
+import { SUM_NAMES, noSums } from "./sums.ts";
 
 /** What {@link SqlLedger} works with. */
 export interface SqlLedgerOptions {
@@ -29,13 +30,16 @@ export interface SqlLedgerOptions {
   readonly now: () => number;
 }
 
-/** Records dropped per batch once they are too old: more than a batch brings, few enough to be quick. */
-const DROP_AT_ONCE = 2_000;
+/** So many batches are known again: one that comes twice comes within seconds. */
+const REMEMBERED_BATCHES = 10_000;
+/** Records dropped with each batch once they are too old: few enough to be quick, and twice what the batch brings. */
+const DROP_AT_ONCE = 1_000;
 /** The last seen tags of one repository that are shown: with a thousand repositories a page fits into one RPC answer. */
 const MAX_TAGS = 200;
 
-type PullRow = Omit<LoggedPull, "id" | "counted" | "client" | "blobs"> & {
-  readonly id: string;
+type PullRow = Omit<LoggedPull, "id" | "outcome" | "counted" | "client" | "blobs"> & {
+  readonly serial: number;
+  readonly outcome: number;
   readonly counted: number;
   readonly address: string;
   readonly userAgent: string;
@@ -56,13 +60,14 @@ export class SqlLedger implements Ledger {
   async record(batch: LedgerBatch): Promise<void> {
     const { sql, transaction } = this.#options;
     transaction(() => {
+      if (!this.#take(batch.id)) return;
       this.#begin(batch);
       recordBatch(sql, batch);
       if (batch.lost !== null) {
         this.#raise("lost", batch.lost.count, "value + excluded.value");
         this.#completeSince(batch.lost.lastMs + 1);
       }
-      this.#dropOld();
+      this.#dropOld(2 * unpackPulls(batch).length);
     });
   }
 
@@ -70,12 +75,12 @@ export class SqlLedger implements Ledger {
     const { sql } = this.#options;
     this.#begin(null);
     const after = wanted.after === null ? null : parsePullId(wanted.after);
-    const conditions = ["(p.time_ms, p.id) > (?, ?)", "p.time_ms < ?"];
-    // `""` stands before every id: from `since` on, inclusive.
+    const conditions = ["(p.time_ms, p.serial) > (?, ?)", "p.time_ms < ?"];
+    // -1 stands before every serial: from `since` on, inclusive.
     const from =
       after !== null && after.timeMs >= wanted.sinceMs
-        ? [after.timeMs, after.id]
-        : [wanted.sinceMs, ""];
+        ? [after.timeMs, after.serial]
+        : [wanted.sinceMs, -1];
     const bindings: (string | number)[] = [...from, wanted.untilMs];
     if (wanted.repository !== null) {
       // The only upstream's; with several, a name finds the repositories of all of them.
@@ -89,11 +94,12 @@ export class SqlLedger implements Ledger {
     const order = wanted.newest === true ? "DESC" : "ASC";
     const rows = sql
       .exec(
-        `SELECT p.time_ms AS timeMs, p.id, r.upstream, r.name AS repository, p.tag, m.digest, m.media_type AS mediaType,
-           p.outcome, p.counted, p.address, p.user_agent AS userAgent, p.hits, p.misses, p.bytes
-         FROM (SELECT * FROM pull p WHERE ${conditions.join(" AND ")} ORDER BY p.time_ms ${order}, p.id ${order} LIMIT ?) p
-         JOIN repository r ON r.id = p.repository JOIN manifest m ON m.id = p.manifest
-         ORDER BY p.time_ms, p.id`,
+        `SELECT p.time_ms AS timeMs, p.serial, r.upstream, r.name AS repository, p.tag, m.digest,
+           m.media_type AS mediaType, p.outcome, p.counted, c.address, c.user_agent AS userAgent, p.hits, p.misses, p.bytes
+         FROM (SELECT * FROM pull p WHERE ${conditions.join(" AND ")}
+           ORDER BY p.time_ms ${order}, p.serial ${order} LIMIT ?) p
+         JOIN repository r ON r.id = p.repository JOIN manifest m ON m.id = p.manifest JOIN client c ON c.id = p.client
+         ORDER BY p.time_ms, p.serial`,
         ...bindings,
         wanted.limit,
       )
@@ -104,16 +110,19 @@ export class SqlLedger implements Ledger {
   async listCatalog(page: CatalogWanted): Promise<readonly CatalogRow[]> {
     const { sql } = this.#options;
     const { after, limit } = page;
-    const order = page.byUse === true ? "hits + misses DESC, upstream, name" : "upstream, name";
     type Row = Omit<CatalogRow, "tags"> & { readonly id: number };
+    const columns = `id, upstream, name AS repository, bytes, first_ms AS firstPullMs, last_ms AS lastPullMs, hits, misses`;
+    // Both orders are an index's.
+    const [rest, ...bindings] =
+      page.byUse === true
+        ? ["ORDER BY hits + misses DESC, upstream, name"]
+        : [
+            "WHERE (upstream, name) > (?, ?) ORDER BY upstream, name",
+            after?.upstream ?? "",
+            after?.repository ?? "",
+          ];
     const rows = sql
-      .exec(
-        `SELECT id, upstream, name AS repository, bytes, first_ms AS firstPullMs, last_ms AS lastPullMs, hits, misses
-         FROM repository WHERE (upstream, name) > (?, ?) ORDER BY ${order} LIMIT ?`,
-        after?.upstream ?? "",
-        after?.repository ?? "",
-        limit,
-      )
+      .exec(`SELECT ${columns} FROM repository ${rest} LIMIT ?`, ...bindings, limit)
       .toArray() as unknown as Row[];
     return rows.map(({ id, ...row }) => ({ ...row, tags: this.#tags(id) }));
   }
@@ -128,10 +137,10 @@ export class SqlLedger implements Ledger {
         span.untilMs,
       )
       .toArray() as unknown as LedgerSums["hours"];
-    const all = SUM_NAMES.map((name) => `coalesce(sum(${name}), 0) AS ${name}`).join(", ");
-    const [ever] = sql.exec(`SELECT ${all} FROM hour`).toArray() as unknown as [Sums];
+    const [ever = noSums()] = sql.exec(`SELECT ${names} FROM ever`).toArray() as unknown as Sums[];
+    // None is ever deleted.
     const [{ count }] = sql
-      .exec("SELECT count(*) AS count FROM repository")
+      .exec("SELECT coalesce(max(id), 0) AS count FROM repository")
       .toArray() as unknown as [{ count: number }];
     const quotas = sql
       .exec(
@@ -168,10 +177,22 @@ export class SqlLedger implements Ledger {
     return rows;
   }
 
+  /** Whether a batch is new. */
+  #take(id: string): boolean {
+    const { sql } = this.#options;
+    const [taken] = sql
+      .exec("INSERT INTO batch (id) VALUES (?) ON CONFLICT DO NOTHING RETURNING serial", id)
+      .toArray() as { serial: number }[];
+    if (taken !== undefined)
+      sql.exec("DELETE FROM batch WHERE serial <= ?", taken.serial - REMEMBERED_BATCHES);
+    return taken !== undefined;
+  }
+
   /** The log begins with the first batch's first pull, or when it is first read. */
   #begin(batch: LedgerBatch | null): void {
     let first = this.#options.now();
-    for (const { timeMs } of batch?.pulls ?? []) first = Math.min(first, timeMs);
+    for (const { timeMs } of batch === null ? [] : unpackPulls(batch))
+      first = Math.min(first, timeMs);
     this.#options.sql.exec("INSERT OR IGNORE INTO meta VALUES ('complete', ?)", first);
   }
 
@@ -179,15 +200,21 @@ export class SqlLedger implements Ledger {
     this.#raise("complete", timeMs, "max(value, excluded.value)");
   }
 
-  #dropOld(): void {
+  #dropOld(atLeast: number): void {
     const { sql, now, keepMs } = this.#options;
     const cutoff = now() - keepMs;
     const [oldest] = sql.exec("SELECT min(time_ms) AS at FROM pull").toArray() as [{ at: unknown }];
     if (typeof oldest.at !== "number" || oldest.at >= cutoff) return;
     sql.exec(
-      `DELETE FROM pull WHERE (time_ms, id) IN
-         (SELECT time_ms, id FROM pull WHERE time_ms < ? ORDER BY time_ms, id LIMIT ${DROP_AT_ONCE})`,
+      `DELETE FROM pull WHERE (time_ms, serial) IN
+         (SELECT time_ms, serial FROM pull WHERE time_ms < ? ORDER BY time_ms, serial LIMIT ?)`,
       cutoff,
+      Math.max(DROP_AT_ONCE, atLeast),
+    );
+    // Of these no pull was left before.
+    sql.exec(
+      `DELETE FROM client WHERE id IN (SELECT id FROM client WHERE seen_ms < ? LIMIT ${DROP_AT_ONCE})`,
+      oldest.at - SEEN_AGAIN_MS,
     );
     this.#completeSince(cutoff);
   }
@@ -207,11 +234,12 @@ export class SqlLedger implements Ledger {
 }
 
 function readPull(row: PullRow): LoggedPull {
-  const { id, counted, address, userAgent, hits, misses, bytes, ...rest } = row;
+  const { serial, outcome, counted, address, userAgent, hits, misses, bytes, ...rest } = row;
   return {
     ...rest,
     repository: rest.repository satisfies RepositoryName,
-    id: formatPullId(rest.timeMs, id),
+    id: formatPullId(rest.timeMs, serial),
+    outcome: OUTCOMES[outcome] ?? "hit",
     counted: counted !== 0,
     client: { address, userAgent },
     blobs: { hits, misses, bytes },

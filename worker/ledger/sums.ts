@@ -1,3 +1,4 @@
+import { unpackPulls } from "./batch.ts";
 import type { LedgerBatch, Sums } from "./ledger.ts";
 
 /** The finest step that is kept. */
@@ -54,7 +55,8 @@ export function sumByHour(batch: LedgerBatch): Map<number, Record<keyof Sums, nu
     hours.set(startMs, known);
     return known;
   };
-  for (const { timeMs, outcome, counted, size } of batch.pulls) {
+  for (const { timeMs, manifest, outcome, counted } of unpackPulls(batch)) {
+    const size = batch.manifests[manifest]?.size ?? 0;
     const sums = at(timeMs);
     sums.pulls += 1;
     sums[OUTCOMES[outcome]] += 1;

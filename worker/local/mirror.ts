@@ -25,7 +25,10 @@ const V8_FLAGS = "--max-semi-space-size=1";
  * Clients speak to workerd itself: Miniflare's own entry Worker in front of it costs two thirds of the throughput.
  * Nothing but the upstream is asked over the network: no telemetry, no look-up of `Request.cf`.
  */
-export async function startMirror(options: LocalOptions): Promise<LocalMirror> {
+export async function startMirror(
+  options: LocalOptions,
+  script: Promise<string> = bundleWorker(),
+): Promise<LocalMirror> {
   const { host, data } = options;
   const port = options.port === 0 ? await freePort(host) : options.port;
   process.env["MINIFLARE_WORKERD_V8_FLAGS"] ??= V8_FLAGS;
@@ -33,7 +36,7 @@ export async function startMirror(options: LocalOptions): Promise<LocalMirror> {
     convertV4MiniflareOptions({
       name: "tidepool",
       modules: true,
-      script: await bundleWorker(),
+      script: await script,
       compatibilityDate: COMPATIBILITY_DATE,
       bindings: { LOCAL: "1", ...options.variables },
       r2Buckets: { STORE: "tidepool" },

@@ -1,4 +1,5 @@
 import type { Inventory, ManifestUse } from "../inventory/inventory.ts";
+import { lastPullMs } from "../ledger/batch.ts";
 import type { LedgerBatch } from "../ledger/ledger.ts";
 import { manifestName } from "../store/keys.ts";
 import { ByteLru } from "./byte-lru.ts";
@@ -28,9 +29,12 @@ export class UseTeller {
   }
 
   /** Never rejects: what could not be told is told with its next use. */
-  async tell(batch: Pick<LedgerBatch, "pulls" | "tags">): Promise<void> {
+  async tell(batch: Pick<LedgerBatch, "manifests" | "pulls" | "tags">): Promise<void> {
     const uses = new Map<string, ManifestUse>();
-    for (const { upstream, repository, digest, timeMs } of [...batch.tags, ...batch.pulls]) {
+    // To the batch, which spans seconds, and not to the pull: that is exact enough for hours.
+    const pulledMs = lastPullMs(batch);
+    const pulled = batch.manifests.map((seen) => ({ ...seen, timeMs: pulledMs }));
+    for (const { upstream, repository, digest, timeMs } of [...batch.tags, ...pulled]) {
       const key = { upstream, repository };
       const name = manifestName(key, digest);
       if (timeMs - (this.#told.get(name) ?? 0) < TELL_EVERY_MS) continue;

@@ -47,7 +47,7 @@ function record(deps: RouteDeps, request: Request, answered: Answered): void {
   if (isPull && bytes !== null) {
     const client = clientOf(deps, request);
     const pull = { ...key, timeMs, tag, digest, mediaType, size, outcome, counted };
-    recorder.pull({ ...pull, client, bytes }, flushing);
+    recorder.pull({ ...pull, client }, bytes, flushing);
   } else if (tag !== null) recorder.tag({ ...key, tag, digest, timeMs }, flushing);
   if (quota !== null) {
     const { limit, remaining, windowSeconds } = quota;

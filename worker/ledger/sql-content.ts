@@ -1,0 +1,97 @@
+import type { BlobSum, SeenManifest } from "./ledger.ts";
+import type { Sql } from "./sql-schema.ts";
+
+/** A blob is looked for in the pulls of this long before it: a large image takes its time on a slow line. */
+const JOIN_MS = 6 * 3_600_000;
+/** So many of a manifest's newest pulls are looked through for the client that asked for the blob. */
+const JOIN_PULLS = 16;
+/** So many manifests of a repository that name the blob. */
+const JOIN_MANIFESTS = 8;
+
+/**
+ * Writes what a manifest names. Isolates tell it once each; only the first one's is written.
+ *
+ * @param ids - the manifest's row and its repository's
+ */
+export function recordNames(
+  sql: Sql,
+  seen: SeenManifest,
+  ids: { readonly id: number; readonly repository: number } | undefined,
+): void {
+  const { digest, size, blobs } = seen;
+  if (blobs === null || ids === undefined) return;
+  const { id, repository } = ids;
+  const told = sql
+    .exec(
+      "SELECT 1 FROM content WHERE repository = ? AND digest = ? AND manifest = ?",
+      repository,
+      digest,
+      id,
+    )
+    .toArray();
+  if (told.length > 0) return;
+  const named = JSON.stringify([[digest, size], ...blobs.map((blob) => [blob.digest, blob.size])]);
+  sql.exec(
+    `UPDATE repository SET bytes = bytes + (
+       SELECT coalesce(sum(size), 0) FROM (
+         SELECT max(value->>1) AS size FROM json_each(?) e
+         WHERE NOT EXISTS (SELECT 1 FROM content c WHERE c.repository = ? AND c.digest = e.value->>0)
+         GROUP BY value->>0))
+     WHERE id = ?`,
+    named,
+    repository,
+    repository,
+  );
+  sql.exec(
+    `INSERT OR IGNORE INTO content (repository, digest, manifest, size)
+     SELECT ?, value->>0, ?, value->>1 FROM json_each(?)`,
+    repository,
+    id,
+    named,
+  );
+}
+
+/** Adds a blob to the newest pull that names it, the same client's before another's. */
+export function joinBlob(sql: Sql, blob: BlobSum): void {
+  const { upstream, repository, digest, client, timeMs, hits, misses, bytes } = blob;
+  const manifests = sql
+    .exec(
+      `SELECT c.manifest FROM content c JOIN repository r ON r.id = c.repository
+       WHERE r.upstream = ? AND r.name = ? AND c.digest = ? ORDER BY c.manifest DESC LIMIT ${JOIN_MANIFESTS}`,
+      upstream,
+      repository,
+      digest,
+    )
+    .toArray() as { manifest: number }[];
+  const [asked] = sql
+    .exec(
+      "SELECT id FROM client WHERE user_agent = ? AND address = ?",
+      client.userAgent,
+      client.address,
+    )
+    .toArray() as { id: number }[];
+  type Candidate = { time_ms: number; serial: number; client: number };
+  const isSame = (pull: Candidate): boolean => pull.client === asked?.id;
+  const [best] = manifests
+    .flatMap(
+      ({ manifest }) =>
+        sql
+          .exec(
+            `SELECT time_ms, serial, client FROM pull WHERE manifest = ? AND time_ms > ?
+             ORDER BY time_ms DESC, serial DESC LIMIT ${JOIN_PULLS}`,
+            manifest,
+            timeMs - JOIN_MS,
+          )
+          .toArray() as Candidate[],
+    )
+    .toSorted((a, b) => Number(isSame(b)) - Number(isSame(a)) || b.time_ms - a.time_ms);
+  if (best === undefined) return;
+  sql.exec(
+    `UPDATE pull SET hits = hits + ?, misses = misses + ?, bytes = bytes + ? WHERE time_ms = ? AND serial = ?`,
+    hits,
+    misses,
+    bytes,
+    best.time_ms,
+    best.serial,
+  );
+}
