@@ -1,4 +1,5 @@
 import { Access } from "./access/access.ts";
+import { Admin } from "./access/admin.ts";
 import { FailedAttempts } from "./access/attempts.ts";
 import { type Config, type Env, parseConfig } from "./env.ts";
 import type { Inventory, ManifestUse } from "./inventory/inventory.ts";
@@ -19,6 +20,7 @@ import { VERSION } from "./version.ts";
 export interface Parts {
   readonly config: Config;
   readonly access: Access;
+  readonly admin: Admin;
   readonly store: Store;
   readonly memory: ManifestMemory;
   /** Of everything that this isolate serves. */
@@ -53,6 +55,7 @@ export function createParts(env: Env): Parts {
   const store = createR2Store(env.STORE);
   const cache = createTokenCache();
   const now = Date.now;
+  const attempts = new FailedAttempts(now);
   const createUpstream = (): Upstream =>
     createUpstreamClient({
       name: UPSTREAM_NAME,
@@ -72,7 +75,12 @@ export function createParts(env: Env): Parts {
   const ledger = (): Ledger => env.LEDGER.getByName("ledger");
   const parts: Parts = {
     config,
-    access: new Access({ ...config.access, attempts: new FailedAttempts(now), now }),
+    access: new Access({ ...config.access, attempts, now }),
+    admin: new Admin({
+      token: config.adminToken,
+      isOpen: config.local && config.access.rules.open,
+      attempts,
+    }),
     store,
     memory,
     inventory,

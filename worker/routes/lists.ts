@@ -22,8 +22,7 @@ export async function getTags(
   if (page.limit === 0) return Response.json({ name, tags: [] });
   const listed = await listTags(deps, repositoryKey(deps, name), page);
   const headers = new Headers();
-  if (listed.next !== null)
-    headers.set("Link", formatNextLink(`/v2/${name}/tags/list`, listed.next));
+  if (listed.next !== null) headers.set("Link", formatNextLink(pathOf(request), listed.next));
   if (listed.stale !== null) {
     const { upstream, kind } = listed.stale;
     headers.set("Warning", `299 - "stale: ${upstream} is ${kind}, these are the cached tags"`);
@@ -47,8 +46,7 @@ export async function getReferrers(
   const listed = await listReferrers(deps, repositoryKey(deps, name), { digest, query });
   const headers = new Headers({ "Content-Type": MEDIA_TYPE.ociIndex });
   if (listed.filtered) headers.set("OCI-Filters-Applied", "artifactType");
-  if (listed.next !== null)
-    headers.set("Link", formatNextLink(`/v2/${name}/referrers/${digest}`, listed.next));
+  if (listed.next !== null) headers.set("Link", formatNextLink(pathOf(request), listed.next));
   return new Response(JSON.stringify(listed.index), { headers });
 }
 
@@ -64,8 +62,13 @@ export async function getCatalog(deps: RouteDeps, request: Request): Promise<Res
   const end = repositories.at(-1);
   const headers = new Headers();
   if (found.length > wanted && end !== undefined)
-    headers.set("Link", formatNextLink("/v2/_catalog", { n: String(wanted), last: end }));
+    headers.set("Link", formatNextLink(pathOf(request), { n: String(wanted), last: end }));
   return Response.json({ repositories }, { headers });
+}
+
+/** The list's own path as this client asked for it, with a secret where it has one: its next page is there too. */
+function pathOf(request: Request): string {
+  return new URL(request.url).pathname;
 }
 
 function readPage(request: Request): { limit: number | null; last: string | null } {
