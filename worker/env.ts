@@ -4,7 +4,9 @@ import type { BlobFillObject } from "./objects/blob-fill.ts";
 import type { InventoryObject } from "./objects/inventory.ts";
 import type { LedgerObject } from "./objects/ledger.ts";
 import type { ManifestGateObject } from "./objects/manifest-gate.ts";
+import { DOCKER_HUB } from "./oci/reference.ts";
 import type { Credentials } from "./upstream/auth.ts";
+import { type Registry, parseApiUrl, parseRegistries } from "./upstream/registries.ts";
 
 /** The Worker's bindings, as wrangler.toml names them. */
 export interface Env {
@@ -14,6 +16,7 @@ export interface Env {
   readonly LEDGER: DurableObjectNamespace<LedgerObject>;
   readonly INVENTORY: DurableObjectNamespace<InventoryObject>;
   readonly UPSTREAM?: string;
+  readonly UPSTREAMS?: string;
   readonly DOCKERHUB_USERNAME?: string;
   readonly DOCKERHUB_TOKEN?: string;
   readonly TAG_TTL_SECONDS?: string;
@@ -27,8 +30,8 @@ export interface Env {
 
 /** The variables, read and checked. */
 export interface Config {
-  readonly upstream: URL;
-  readonly credentials: Credentials | null;
+  /** Docker Hub first. */
+  readonly registries: readonly Registry[];
   readonly tagTtlMs: number;
   /** Who may pull; without rules nobody may. */
   readonly access: { readonly rules: AccessRules; readonly secrets: readonly TokenSecret[] };
@@ -69,8 +72,7 @@ const MIN_ADMIN_TOKEN = 16;
  */
 export function parseConfig(env: Env): Config {
   return {
-    upstream: readUpstream(env.UPSTREAM),
-    credentials: readCredentials(env),
+    registries: [readDockerHub(env), ...readRegistries(env)],
     tagTtlMs: readSeconds("TAG_TTL_SECONDS", env.TAG_TTL_SECONDS) * 1000,
     access: readAccess(env),
     adminToken: readAdminToken(env.ADMIN_TOKEN),
@@ -79,19 +81,18 @@ export function parseConfig(env: Env): Config {
   };
 }
 
-function readUpstream(value = DEFAULT_UPSTREAM): URL {
-  const url = URL.parse(value);
-  if (url === null || !/^https?:$/.test(url.protocol))
-    throw new ConfigError("UPSTREAM", "must be a URL that begins with https:// or http://");
-  // Not shown back: what stands before the @ may be a password.
-  if (url.username !== "" || url.password !== "")
-    throw new ConfigError(
-      "UPSTREAM",
-      "must not hold credentials; use DOCKERHUB_USERNAME and DOCKERHUB_TOKEN",
-    );
-  if (url.search !== "" || url.hash !== "")
-    throw new ConfigError("UPSTREAM", "must have neither query nor fragment");
-  return url;
+function readDockerHub(env: Env): Registry {
+  const url = parseApiUrl(env.UPSTREAM ?? DEFAULT_UPSTREAM, refuseBy("UPSTREAM"));
+  return { name: DOCKER_HUB, url, realms: null, credentials: readCredentials(env) };
+}
+
+function readRegistries(env: Env): readonly Registry[] {
+  // Bindings of other kinds are no texts.
+  const secret = (name: string): string | undefined => {
+    const value = (env as unknown as Record<string, unknown>)[name];
+    return typeof value === "string" ? value : undefined;
+  };
+  return parseRegistries({ text: env.UPSTREAMS, secret, refuse: refuseBy("UPSTREAMS") });
 }
 
 function readCredentials(env: Env): Credentials | null {

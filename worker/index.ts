@@ -1,6 +1,7 @@
 import { type RequestParts, createApp } from "./app.ts";
 import { ConfigError, type Env } from "./env.ts";
 import type { Digest } from "./oci/digest.ts";
+import { DOCKER_HUB } from "./oci/reference.ts";
 import { type Parts, createParts } from "./parts.ts";
 import type { ManifestGate } from "./proxy/manifest-gate.ts";
 import type { RequestRecord } from "./middleware/request-log.ts";
@@ -8,6 +9,7 @@ import { readActivity } from "./routes/activity.ts";
 import type { ApiDeps } from "./routes/api.ts";
 import type { RouteDeps } from "./routes/context.ts";
 import type { RepositoryKey } from "./store/store.ts";
+import type { Upstream } from "./upstream/upstream.ts";
 
 export { BlobFillObject } from "./objects/blob-fill.ts";
 export { InventoryObject } from "./objects/inventory.ts";
@@ -53,11 +55,11 @@ function logRequest(record: RequestRecord): void {
 
 function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: RequestParts): RouteDeps {
   const { store, memory, config, warn, recorder, records, credential } = parts;
-  const upstream = parts.createUpstream();
+  const upstreams = parts.createUpstreams();
   return {
     identity,
     store,
-    upstream,
+    upstreams,
     manifests: (key) => ({
       store,
       memory,
@@ -65,7 +67,7 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
       tagTtlMs: config.tagTtlMs,
       now: Date.now,
     }),
-    blobs: (digest: Digest) => ({
+    blobs: (upstream: Upstream, digest: Digest) => ({
       store,
       upstream,
       fill: env.BLOB_FILL.getByName(digest),
@@ -84,7 +86,7 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
 }
 
 function createApiDeps(parts: Parts): ApiDeps {
-  return { ledger: parts.ledger(), credential: parts.credential, now: Date.now };
+  return { ledger: parts.ledger(), credential: parts.credential(DOCKER_HUB), now: Date.now };
 }
 
 /** The repository's gate; where Durable Objects are away, this request asks for itself. */

@@ -6,6 +6,7 @@ import type { Inventory, ManifestUse } from "./inventory/inventory.ts";
 import { withinReach } from "./inventory/within-reach.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { DirectGate } from "./proxy/manifest-gate.ts";
+import { formatRepository } from "./oci/reference.ts";
 import { Recorder } from "./proxy/recorder.ts";
 import { type ManifestMemory, createManifestMemory, forgetManifest } from "./proxy/manifest.ts";
 import { UseTeller } from "./proxy/use-teller.ts";
@@ -13,7 +14,9 @@ import { createR2Store } from "./store/r2.ts";
 import type { Store } from "./store/store.ts";
 import { createTokenCache } from "./upstream/auth.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
-import type { Upstream } from "./upstream/upstream.ts";
+import type { Registry } from "./upstream/registries.ts";
+import type { Upstreams } from "./upstream/upstream.ts";
+import { createUpstreams } from "./upstream/upstreams.ts";
 import { VERSION } from "./version.ts";
 
 /** What requests and Durable Objects of one isolate are made of. */
@@ -30,16 +33,13 @@ export interface Parts {
   readonly records: () => Pick<Ledger, "record">;
   /** What the store holds; a call that fails or hangs is a store's error. */
   readonly inventory: Inventory;
-  /** The name of the credential in use, which is no secret. */
-  readonly credential: string;
-  /** A client for one request or one Durable Object; tokens are shared, requests under way are not. */
-  readonly createUpstream: () => Upstream;
+  /** The name of the credential in use at an upstream, which is no secret. */
+  readonly credential: (upstream: string) => string;
+  /** Clients for one request or one Durable Object; tokens are shared, requests under way are not. */
+  readonly createUpstreams: () => Upstreams;
   readonly createGate: () => DirectGate;
   readonly warn: (message: string, error: unknown) => void;
 }
-
-/** The name under which Docker Hub's repositories are stored, whatever address `UPSTREAM` has. */
-const UPSTREAM_NAME = "docker.io";
 
 const made = new WeakMap<Env, Parts>();
 
@@ -53,21 +53,10 @@ export function createParts(env: Env): Parts {
   if (known !== undefined) return known;
   const config = parseConfig(env);
   const store = createR2Store(env.STORE);
-  const cache = createTokenCache();
   const now = Date.now;
   const attempts = new FailedAttempts(now);
-  const createUpstream = (): Upstream =>
-    createUpstreamClient({
-      name: UPSTREAM_NAME,
-      url: config.upstream,
-      credentials: config.credentials,
-      userAgent: `tidepool/${VERSION}`,
-      cache,
-      // Workers' fetch must be called as a global's method.
-      fetch: (input, init) => fetch(input, init),
-      now,
-    });
-  const { tagTtlMs } = config;
+  const { tagTtlMs, registries } = config;
+  const createClients = createClientsOf(registries);
   const memory = createManifestMemory();
   const inventory = withinReach(() => env.INVENTORY.getByName("inventory"));
   const forget = ({ key, digest }: ManifestUse): void => forgetManifest(memory, key, digest);
@@ -91,14 +80,41 @@ export function createParts(env: Env): Parts {
         await Promise.all([ledger().record(batch), uses.tell(batch)]);
       },
     }),
-    credential: config.credentials?.username ?? "anonymous",
-    createUpstream,
+    credential: (upstream) => nameCredential(registries, upstream),
+    createUpstreams: createClients,
     createGate: () =>
-      new DirectGate({ store, inventory, upstream: createUpstream(), tagTtlMs, now, warn }),
+      new DirectGate({ store, inventory, upstreams: createClients(), tagTtlMs, now, warn }),
     warn,
   };
   made.set(env, parts);
   return parts;
+}
+
+/** Docker Hub's accounts have bare names: it is the registry with a limit. */
+function nameCredential(registries: readonly Registry[], upstream: string): string {
+  const found = registries.find(({ name }) => name === upstream);
+  return formatRepository(upstream, found?.credentials?.username ?? "anonymous");
+}
+
+/** What one isolate learns of a registry's tokens is kept apart from every other registry's. */
+function createClientsOf(registries: readonly Registry[]): () => Upstreams {
+  const known = new Map(
+    registries.map((registry) => [registry.name, { registry, cache: createTokenCache() }]),
+  );
+  const create = (name: string) => {
+    const found = known.get(name);
+    if (found === undefined) throw new Error(`no registry ${name}`);
+    const { registry, cache } = found;
+    return createUpstreamClient({
+      ...registry,
+      cache,
+      userAgent: `tidepool/${VERSION}`,
+      // Workers' fetch must be called as a global's method.
+      fetch: (input, init) => fetch(input, init),
+      now: Date.now,
+    });
+  };
+  return () => createUpstreams([...known.keys()], create);
 }
 
 /** One JSON object per event: a static message, and the error's name and text as fields. */

@@ -115,9 +115,16 @@ export function describeLedger(
       );
       const times = async (wanted: object): Promise<number[]> =>
         (await ledger.listPulls({ ...everything, ...wanted })).pulls.map((p) => p.timeMs - NOON);
-      expect(await times({ repository: other })).toEqual([1]);
+      expect(await times({ repository: { upstream: "docker.io", repository: other } })).toEqual([
+        1,
+      ]);
       expect(await times({ digest: digestOf(1) })).toEqual([0, 1]);
-      expect(await times({ digest: digestOf(2), repository: other })).toEqual([]);
+      expect(
+        await times({
+          digest: digestOf(2),
+          repository: { upstream: "docker.io", repository: other },
+        }),
+      ).toEqual([]);
       expect(await times({ sinceMs: NOON + 1, untilMs: NOON + 2 })).toEqual([1]);
       expect(await times({ limit: 1 })).toEqual([0]);
     });

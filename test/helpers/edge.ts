@@ -26,12 +26,18 @@ export interface Answer {
   readonly body: string;
 }
 
+/** A line of the Worker's log. */
+interface LogLine {
+  readonly message: string;
+  readonly [field: string]: string | number | null;
+}
+
 /** A mirror behind the stand-in for an edge. */
 export interface EdgeMirror {
   readonly url: URL;
   ask(asked: Asked | string): Promise<Answer>;
   /** What the Worker logged since this was last asked, parsed. */
-  log(): Promise<Record<string, unknown>[]>;
+  log(): Promise<LogLine[]>;
   stop(): Promise<void>;
 }
 
@@ -48,7 +54,7 @@ export async function startEdgeMirror(variables: Record<string, string>): Promis
     ask,
     async log() {
       const lines = JSON.parse((await ask("/edge/log")).body) as string[];
-      return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+      return lines.map((line) => JSON.parse(line) as LogLine);
     },
     async stop() {
       await mirror.stop();

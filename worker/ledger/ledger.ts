@@ -129,7 +129,7 @@ export interface LoggedPull extends RepositoryId {
 
 /** What of the log is asked for; `null` where it does not matter. */
 export interface PullsWanted {
-  readonly repository: RepositoryName | null;
+  readonly repository: RepositoryId | null;
   readonly digest: Digest | null;
   /** Inclusive, milliseconds. */
   readonly sinceMs: number;

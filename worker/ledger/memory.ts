@@ -88,7 +88,7 @@ export class MemoryLedger implements Ledger {
         (pull) =>
           pull.timeMs >= sinceMs &&
           pull.timeMs < untilMs &&
-          (repository ?? pull.repository) === pull.repository &&
+          (repository === null || compare(repository, pull) === 0) &&
           (digest ?? pull.digest) === pull.digest,
       );
     return {

@@ -84,9 +84,10 @@ export class SqlLedger implements Ledger {
         : [wanted.sinceMs, -1];
     const bindings: (string | number)[] = [...from, wanted.untilMs];
     if (wanted.repository !== null) {
-      // The only upstream's; with several, a name finds the repositories of all of them.
-      conditions.push("p.repository IN (SELECT id FROM repository WHERE name = ?)");
-      bindings.push(wanted.repository);
+      conditions.push(
+        "p.repository IN (SELECT id FROM repository WHERE upstream = ? AND name = ?)",
+      );
+      bindings.push(wanted.repository.upstream, wanted.repository.repository);
     }
     if (wanted.digest !== null) {
       conditions.push("p.manifest IN (SELECT id FROM manifest WHERE digest = ?)");

@@ -22,16 +22,18 @@ export const USAGE = `Usage: npm start [-- options]
   --host ADDRESS      address to listen on (default 127.0.0.1)
   --data FOLDER       where images and state are kept (default .tidepool)
   --var NAME=VALUE    a variable of the Worker; may be repeated
-                      UPSTREAM, DOCKERHUB_USERNAME, DOCKERHUB_TOKEN, TAG_TTL_SECONDS, ACCESS,
+                      UPSTREAM, UPSTREAMS, DOCKERHUB_USERNAME, DOCKERHUB_TOKEN, TAG_TTL_SECONDS, ACCESS,
                       ACCESS_TOKENS, ADMIN_TOKEN, PULL_LOG_DAYS
   --help              this text
 
 Example: npm start -- --port 5000 --var TAG_TTL_SECONDS=300
-DOCKERHUB_USERNAME, DOCKERHUB_TOKEN, ACCESS_TOKENS and ADMIN_TOKEN are also taken from the environment.
+DOCKERHUB_USERNAME, DOCKERHUB_TOKEN, ACCESS_TOKENS and ADMIN_TOKEN are also taken from the environment, and so are the
+variables that UPSTREAMS names for a registry's username and token.
 `;
 
 const VARIABLES: ReadonlySet<string> = new Set([
   "UPSTREAM",
+  "UPSTREAMS",
   "DOCKERHUB_USERNAME",
   "DOCKERHUB_TOKEN",
   "TAG_TTL_SECONDS",
@@ -58,19 +60,38 @@ export function parseArguments(
   if (values.help) return null;
   // On one machine it listens to this machine alone, so it is open unless something else is said.
   const variables: Record<string, string> = { ACCESS: "open" };
-  for (const name of SECRETS) {
+  const given = values.var.map((pair): [string, string] => {
+    const [, name = pair, value = ""] = /^([^=]+)=(.*)$/s.exec(pair) ?? [];
+    return [name, value];
+  });
+  const named = readSecretNames(given.find(([name]) => name === "UPSTREAMS")?.[1]);
+  for (const name of [...SECRETS, ...named]) {
     const value = environment[name];
     if (value !== undefined && value !== "") variables[name] = value;
   }
-  for (const pair of values.var) {
-    const [, name = "", value = ""] = /^([^=]+)=(.*)$/s.exec(pair) ?? [];
-    if (!VARIABLES.has(name))
-      throw new UsageError(`--var ${name || pair}: known are ${[...VARIABLES].join(", ")}`);
+  for (const [name, value] of given) {
+    if (!VARIABLES.has(name) && !named.includes(name))
+      throw new UsageError(`--var ${name}: known are ${[...VARIABLES].join(", ")}`);
     variables[name] = value;
   }
   const port = /^\d{1,5}$/.test(values.port) ? Number(values.port) : Number.NaN;
   if (!(port <= 65_535)) throw new UsageError("--port must be a number from 0 to 65535");
   return { host: values.host, port, data: values.data, variables };
+}
+
+/** The variables that hold registries' accounts. What is wrong in `UPSTREAMS` the Worker itself refuses. */
+function readSecretNames(upstreams = "{}"): string[] {
+  const names: string[] = [];
+  try {
+    JSON.parse(upstreams, (setting, value: unknown) => {
+      const isName = (setting === "username" || setting === "token") && typeof value === "string";
+      if (isName && /^[A-Z][A-Z0-9_]*$/.test(value)) names.push(value);
+      return value;
+    });
+  } catch {
+    // No JSON: as the Worker says.
+  }
+  return names;
 }
 
 function parse(args: readonly string[]) {

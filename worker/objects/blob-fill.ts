@@ -5,6 +5,7 @@ import { createParts } from "../parts.ts";
 import type { BlobFill, FillFailure, FillStart, Segment } from "../proxy/blob-fill.ts";
 import { Filler } from "../proxy/filler.ts";
 import type { RepositoryKey } from "../store/store.ts";
+import { findUpstream } from "../upstream/upstreams.ts";
 import { type DurableFillLog, createFillLog } from "./fill-log.ts";
 
 /** While a fill by chunks runs it is looked after this often: an evicted one is taken up, client or no client. */
@@ -52,8 +53,10 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
     const owner = log.readOwner();
     const record = log.read();
     if (owner !== null && record !== null) {
-      const { store } = createParts(this.env);
-      const over = owner.endedAt !== null || (await store.statBlob(owner.digest)) !== null;
+      const { store, createUpstreams } = createParts(this.env);
+      const isListed = createUpstreams().find(record.key.upstream) !== null;
+      const over =
+        owner.endedAt !== null || !isListed || (await store.statBlob(owner.digest)) !== null;
       if (!over) {
         await this.#start(record.key, owner.digest).finished;
         return;
@@ -84,14 +87,15 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
   }
 
   #start(key: RepositoryKey, digest: Digest): Filler {
-    const { store, createUpstream, warn } = createParts(this.env);
+    const { store, createUpstreams, warn } = createParts(this.env);
     const log = this.#openLog(digest);
     log.reopen();
     const begin = (owner: RepositoryKey, size: number): void => {
       log.begin(owner, size);
       void this.ctx.storage.setAlarm(Date.now() + WATCH_MS);
     };
-    const options = { digest, key, store, upstream: createUpstream(), warn };
+    const upstream = findUpstream(createUpstreams(), key.upstream);
+    const options = { digest, key, store, upstream, warn };
     const filler = new Filler({ ...options, log: { ...log, begin } });
     this.#filler = filler;
     this.#asked = key;

@@ -30,6 +30,46 @@ export function isDockerHub(host: string): boolean {
 }
 
 /**
+ * Reads a registry's host name, with a port where it has one: in lower case, and `docker.io` for every name of Docker
+ * Hub's.
+ *
+ * @returns `null` where it is no host's name
+ */
+export function parseRegistry(text: string): string | null {
+  if (text.length > MAX_HOST_LENGTH || !HOST.test(text)) return null;
+  return isDockerHub(text) ? DOCKER_HUB : text.toLowerCase();
+}
+
+/**
+ * Reads a repository with or without its registry before it: `ghcr.io/owner/image`, or `alpine` of Docker Hub.
+ *
+ * @param namespace - the registry, where it was told apart from the name; the first part is then no host in any case
+ * @returns `null` where host or name break their grammar
+ */
+export function parseRepositoryPath(
+  written: string,
+  namespace: string | null,
+): { readonly registry: string; readonly repository: RepositoryName } | null {
+  const host = namespace ?? splitHost(written);
+  const registry = host === null ? DOCKER_HUB : parseRegistry(host);
+  const prefix = host === null || namespace !== null ? 0 : host.length + 1;
+  const name = parseRepository(written.slice(prefix));
+  if (registry === null || name === null) return null;
+  return { registry, repository: registry === DOCKER_HUB ? canonicalDockerHubName(name) : name };
+}
+
+/** Docker's rule: a first part is a host where it has a dot or a port, or is `localhost`. No namespace of Docker Hub's is. */
+function splitHost(written: string): string | null {
+  const first = written.slice(0, Math.max(0, written.indexOf("/")));
+  return first === "localhost" || /[.:]/.test(first) ? first : null;
+}
+
+/** A repository as people write it: Docker Hub's bare, another registry's with its host name. */
+export function formatRepository(registry: string, repository: string): string {
+  return registry === DOCKER_HUB ? repository : `${registry}/${repository}`;
+}
+
+/**
  * Reads an image reference the way Docker does: `alpine` is `docker.io/library/alpine:latest`.
  *
  * @returns `null` where Docker would refuse it, which includes unexpanded variables
@@ -60,6 +100,9 @@ export function formatImageReference(reference: ImageReference): string {
   const digest = reference.digest === null ? "" : `@${reference.digest}`;
   return `${reference.registry}/${reference.repository}${tag}${digest}`;
 }
+
+/** The longest name that DNS has, and a port. */
+const MAX_HOST_LENGTH = 260;
 
 const HOST =
   /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::\d{1,5})?$/;

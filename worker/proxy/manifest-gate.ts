@@ -7,7 +7,8 @@ import { StoreError } from "../store/errors.ts";
 import type { RepositoryKey, Store, StoredManifest, StoredTag } from "../store/store.ts";
 import { UpstreamError, type UpstreamFailure, failureOf } from "../upstream/errors.ts";
 import type { Quota } from "../upstream/quota.ts";
-import type { ManifestBody, ManifestHead, Upstream } from "../upstream/upstream.ts";
+import type { ManifestBody, ManifestHead, Upstream, Upstreams } from "../upstream/upstream.ts";
+import { findUpstream } from "../upstream/upstreams.ts";
 import { ByteLru } from "./byte-lru.ts";
 import { InFlight } from "./in-flight.ts";
 
@@ -48,7 +49,7 @@ export interface GateOptions {
   readonly store: Store;
   /** Told of everything before it is stored; where it cannot be reached, nothing is. */
   readonly inventory: Pick<Inventory, "addManifest" | "addTag">;
-  readonly upstream: Upstream;
+  readonly upstreams: Upstreams;
   readonly tagTtlMs: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -108,10 +109,11 @@ export class DirectGate implements ManifestGate {
   }
 
   async #check(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<ManifestStat>> {
-    const { upstream, now } = this.#options;
+    const { now } = this.#options;
     const checkedAt = now();
     const signal = AbortSignal.timeout(CHECK_DEADLINE_MS);
     try {
+      const upstream = this.#upstream(key);
       const head = await upstream.headManifest(key.repository, target, signal);
       this.#backOff.delete(key.upstream);
       if (head === null) return await this.#forget(key, target);
@@ -137,10 +139,11 @@ export class DirectGate implements ManifestGate {
   }
 
   async #pull(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<StoredManifest>> {
-    const { upstream, now } = this.#options;
+    const { now } = this.#options;
     const checkedAt = now();
     const signal = AbortSignal.timeout(PULL_DEADLINE_MS);
     try {
+      const upstream = this.#upstream(key);
       const body = await upstream.getManifest(key.repository, target, signal);
       if (body === null) return await this.#forget(key, target);
       const manifest = await verify(upstream.name, target, body);
@@ -155,6 +158,10 @@ export class DirectGate implements ManifestGate {
       if (failure.kind === "unauthorized") await this.#forget(key, target);
       return { kind: "failed", failure };
     }
+  }
+
+  #upstream(key: RepositoryKey): Upstream {
+    return findUpstream(this.#options.upstreams, key.upstream);
   }
 
   /** The upstream has withdrawn a tag, by 404 or by hiding the repository: it must not be served any more. */

@@ -1,6 +1,7 @@
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/error-code.ts";
-import { type RepositoryName, canonicalDockerHubName, parseRepository } from "../oci/repository.ts";
+import { parseRepositoryPath } from "../oci/reference.ts";
+import type { RepositoryId } from "../ledger/ledger.ts";
 
 const DEFAULT_PAGE = 100;
 const MAX_PAGE = 1000;
@@ -29,9 +30,12 @@ export class ApiQuery {
     return limit ?? DEFAULT_PAGE;
   }
 
-  repository(): RepositoryName | null {
-    const found = this.#read("repository", "must be a repository's name", parseRepository);
-    return found === null ? null : canonicalDockerHubName(found);
+  /** `alpine` is Docker Hub's; another registry's has its host name before it. */
+  repository(): RepositoryId | null {
+    const found = this.#read("repository", "must be a repository's name", (text) =>
+      parseRepositoryPath(text, null),
+    );
+    return found === null ? null : { upstream: found.registry, repository: found.repository };
   }
 
   digest(): Digest | null {

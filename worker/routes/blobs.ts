@@ -1,13 +1,12 @@
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/error-code.ts";
 import { formatContentRange, parseRange, resolveRange } from "../oci/range.ts";
-import type { RepositoryName } from "../oci/repository.ts";
+import type { RepositoryPath } from "../oci/path.ts";
 import { type ServedBlob, UnsatisfiableRange, openBlob, statBlob } from "../proxy/blob.ts";
 import { entityTag, isNotModified, isRangeWanted } from "./conditional.ts";
-import { type RouteDeps, clientOf, repositoryKey } from "./context.ts";
+import { type RouteDeps, clientOf, findRepository } from "./context.ts";
 
-interface BlobPath {
-  readonly name: RepositoryName;
+interface BlobPath extends RepositoryPath {
   readonly digest: Digest;
 }
 
@@ -23,11 +22,11 @@ export async function getBlob(
 ): Promise<Response> {
   if (request.method === "HEAD" || isNotModified(request, path.digest))
     return await headBlob(deps, request, path);
-  const { digest, name } = path;
+  const { digest } = path;
   const range = isRangeWanted(request, digest) ? parseRange(request.headers.get("Range")) : null;
   try {
-    const key = repositoryKey(deps, name);
-    const served = await openBlob(deps.blobs(digest), { key, digest, range });
+    const { upstream, key } = findRepository(deps, path);
+    const served = await openBlob(deps.blobs(upstream, digest), { key, digest, range });
     const { recorder, flushing } = deps.records;
     const { outcome } = served;
     const client = clientOf(deps, request);
@@ -55,9 +54,9 @@ function respond(served: ServedBlob, digest: Digest): Response {
 }
 
 async function headBlob(deps: RouteDeps, request: Request, path: BlobPath): Promise<Response> {
-  const { digest, name } = path;
-  const key = repositoryKey(deps, name);
-  const stat = await statBlob(deps.blobs(digest), { key, digest });
+  const { digest } = path;
+  const { upstream, key } = findRepository(deps, path);
+  const stat = await statBlob(deps.blobs(upstream, digest), { key, digest });
   if (stat === null) throw new RegistryError("BLOB_UNKNOWN");
   const headers = describe(digest, stat.outcome);
   if (isNotModified(request, digest)) return new Response(null, { status: 304, headers });

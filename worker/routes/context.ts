@@ -4,19 +4,19 @@ import type { Client } from "../ledger/ledger.ts";
 import type { BlobDeps } from "../proxy/blob.ts";
 import type { ManifestDeps } from "../proxy/manifest.ts";
 import type { Flushing, Recorder } from "../proxy/recorder.ts";
-import type { RepositoryName } from "../oci/repository.ts";
-import { canonicalDockerHubName } from "../oci/repository.ts";
+import { RegistryError } from "../oci/error-code.ts";
+import type { RepositoryPath } from "../oci/path.ts";
 import type { Activity } from "../page/status.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryKey, Store } from "../store/store.ts";
-import type { Upstream } from "../upstream/upstream.ts";
+import type { Upstream, Upstreams } from "../upstream/upstream.ts";
 
 /** What recording an answer needs. */
 interface RecordDeps {
   readonly recorder: Recorder;
   readonly flushing: Flushing;
-  /** The name under which the upstream's limit is kept. */
-  readonly credential: string;
+  /** The name under which an upstream's limit is kept. */
+  readonly credential: (upstream: string) => string;
   /** Whether no edge stands before the mirror, which would vouch for addresses. */
   readonly local: boolean;
 }
@@ -26,9 +26,9 @@ export interface RouteDeps {
   /** Who asks, as the rules of access let them in. */
   readonly identity: ClientIdentity;
   readonly store: Store;
-  readonly upstream: Upstream;
+  readonly upstreams: Upstreams;
   readonly manifests: (key: RepositoryKey) => ManifestDeps;
-  readonly blobs: (digest: Digest) => BlobDeps;
+  readonly blobs: (upstream: Upstream, digest: Digest) => BlobDeps;
   /** What the pull log tells, for the status page; absent where no log is kept. */
   readonly status?: () => Promise<Activity>;
   readonly records: RecordDeps;
@@ -36,9 +36,23 @@ export interface RouteDeps {
   readonly now: () => number;
 }
 
-/** Names the repository in the store and upstream: `alpine` is `library/alpine` at Docker Hub. */
-export function repositoryKey(deps: RouteDeps, name: RepositoryName): RepositoryKey {
-  return { upstream: deps.upstream.name, repository: canonicalDockerHubName(name) };
+/**
+ * Finds the registry that a path names, and its repository's name in the store.
+ *
+ * @throws {@link RegistryError} `NAME_UNKNOWN` for a registry that is not listed: containerd then goes there itself
+ */
+export function findRepository(
+  deps: RouteDeps,
+  path: RepositoryPath,
+): { readonly upstream: Upstream; readonly key: RepositoryKey } {
+  const { registry, name } = path;
+  const upstream = deps.upstreams.find(registry);
+  if (upstream === null)
+    throw new RegistryError("NAME_UNKNOWN", {
+      message: `this mirror does not serve ${registry}; its operator can list it in UPSTREAMS`,
+      detail: { registry },
+    });
+  return { upstream, key: { upstream: upstream.name, repository: name } };
 }
 
 /** Whom an answer goes to. */

@@ -1,5 +1,6 @@
 import { RegistryError } from "../oci/error-code.ts";
-import { parseDistributionPath } from "../oci/path.ts";
+import { type DistributionPath, parseDistributionPath } from "../oci/path.ts";
+import { parseRegistry } from "../oci/reference.ts";
 import { UpstreamError } from "../upstream/errors.ts";
 import { getBlob } from "./blobs.ts";
 import type { RouteDeps } from "./context.ts";
@@ -22,7 +23,11 @@ export async function serveDistribution(
       headers: { Allow: "GET, HEAD" },
     });
   try {
-    return await route(deps, request, pathname);
+    const namespace = readNamespace(request);
+    const response = await route(deps, request, parseDistributionPath(pathname, namespace));
+    // Says whose content this is. @see OCI distribution spec v1.1.1, "Registry Proxying"
+    if (namespace !== null) response.headers.set("OCI-Namespace", namespace);
+    return response;
   } catch (error) {
     const { recorder, flushing } = deps.records;
     if (error instanceof UpstreamError) recorder.failure(error.failure.kind, flushing);
@@ -30,8 +35,19 @@ export async function serveDistribution(
   }
 }
 
-async function route(deps: RouteDeps, request: Request, pathname: string): Promise<Response> {
-  const path = parseDistributionPath(pathname);
+/** The registry that the client takes this mirror for; `null` where it does not say. */
+function readNamespace(request: Request): string | null {
+  const [namespace, ...more] = new URL(request.url).searchParams.getAll("ns");
+  // One name for the look-up and another for the answer must not come of the same request.
+  if (more.length > 0)
+    throw new RegistryError("UNSUPPORTED", { status: 400, message: "ns stands more than once" });
+  if (namespace === undefined) return null;
+  if (parseRegistry(namespace) === null)
+    throw new RegistryError("NAME_INVALID", { message: "ns must be a registry's host name" });
+  return namespace;
+}
+
+async function route(deps: RouteDeps, request: Request, path: DistributionPath): Promise<Response> {
   switch (path.kind) {
     case "base":
       // Clients ping before every pull: nothing is asked of anyone for it.

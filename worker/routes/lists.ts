@@ -2,9 +2,10 @@ import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/error-code.ts";
 import { formatNextLink } from "../oci/link.ts";
 import { MEDIA_TYPE } from "../oci/media-type.ts";
-import type { RepositoryName } from "../oci/repository.ts";
+import type { RepositoryPath } from "../oci/path.ts";
 import { listReferrers, listTags } from "../proxy/list.ts";
-import { type RouteDeps, repositoryKey } from "./context.ts";
+import { type RouteDeps, findRepository } from "./context.ts";
+import { listNames } from "../proxy/catalog.ts";
 
 /** More than the store lists at once, less than anybody asks for. */
 const MAX_PAGE = 1000;
@@ -15,17 +16,18 @@ const DEFAULT_CATALOG_PAGE = 100;
 export async function getTags(
   deps: RouteDeps,
   request: Request,
-  path: { readonly name: RepositoryName },
+  path: RepositoryPath,
 ): Promise<Response> {
-  const { name } = path;
+  const name = path.written;
+  const { upstream, key } = findRepository(deps, path);
   const page = readPage(request);
   if (page.limit === 0) return Response.json({ name, tags: [] });
-  const listed = await listTags(deps, repositoryKey(deps, name), page);
+  const listed = await listTags({ store: deps.store, upstream }, key, page);
   const headers = new Headers();
-  if (listed.next !== null) headers.set("Link", formatNextLink(pathOf(request), listed.next));
+  linkNext(headers, request, listed.next);
   if (listed.stale !== null) {
-    const { upstream, kind } = listed.stale;
-    headers.set("Warning", `299 - "stale: ${upstream} is ${kind}, these are the cached tags"`);
+    const { upstream: from, kind } = listed.stale;
+    headers.set("Warning", `299 - "stale: ${from} is ${kind}, these are the cached tags"`);
   }
   return Response.json({ name, tags: listed.tags }, { headers });
 }
@@ -38,15 +40,15 @@ export async function getTags(
 export async function getReferrers(
   deps: RouteDeps,
   request: Request,
-  path: { readonly name: RepositoryName; readonly digest: Digest },
+  path: RepositoryPath & { readonly digest: Digest },
 ): Promise<Response> {
-  const { name, digest } = path;
   const query = Object.fromEntries(new URL(request.url).searchParams);
   delete query["ns"];
-  const listed = await listReferrers(deps, repositoryKey(deps, name), { digest, query });
+  const { upstream, key } = findRepository(deps, path);
+  const listed = await listReferrers({ upstream }, key, { digest: path.digest, query });
   const headers = new Headers({ "Content-Type": MEDIA_TYPE.ociIndex });
   if (listed.filtered) headers.set("OCI-Filters-Applied", "artifactType");
-  if (listed.next !== null) headers.set("Link", formatNextLink(pathOf(request), listed.next));
+  linkNext(headers, request, listed.next);
   return new Response(JSON.stringify(listed.index), { headers });
 }
 
@@ -56,19 +58,26 @@ export async function getCatalog(deps: RouteDeps, request: Request): Promise<Res
   const wanted = Math.min(limit ?? DEFAULT_CATALOG_PAGE, MAX_PAGE - 1);
   if (wanted === 0) return Response.json({ repositories: [] });
   // One more than asked for tells whether there is a next page.
-  const page = { last, limit: wanted + 1 };
-  const found = await deps.store.listRepositories(deps.upstream.name, page);
+  const found = await listNames(deps, { last, limit: wanted + 1 });
   const repositories = found.slice(0, wanted);
   const end = repositories.at(-1);
   const headers = new Headers();
   if (found.length > wanted && end !== undefined)
-    headers.set("Link", formatNextLink(pathOf(request), { n: String(wanted), last: end }));
+    linkNext(headers, request, { n: String(wanted), last: end });
   return Response.json({ repositories }, { headers });
 }
 
-/** The list's own path as this client asked for it, with a secret where it has one: its next page is there too. */
-function pathOf(request: Request): string {
-  return new URL(request.url).pathname;
+/** Names the next page by the path that this one was asked by, whichever of the mirror's forms it has, a secret in it too. */
+function linkNext(
+  headers: Headers,
+  request: Request,
+  next: Readonly<Record<string, string>> | null,
+): void {
+  if (next === null) return;
+  const { pathname, searchParams } = new URL(request.url);
+  const namespace = searchParams.get("ns");
+  const query = namespace === null ? next : { ...next, ns: namespace };
+  headers.set("Link", formatNextLink(pathname, query));
 }
 
 function readPage(request: Request): { limit: number | null; last: string | null } {
@@ -78,7 +87,7 @@ function readPage(request: Request): { limit: number | null; last: string | null
     throw new RegistryError("UNSUPPORTED", { status: 400, message: "n must be a whole number" });
   // What cannot be a name or tag sorts somewhere, but no client has a reason to send it.
   const last = query.get("last");
-  if (last !== null && !/^[\w./-]{1,255}$/.test(last))
+  if (last !== null && !/^[\w.:/-]{1,515}$/.test(last))
     throw new RegistryError("UNSUPPORTED", {
       status: 400,
       message: "last must be a name or a tag",

@@ -1,8 +1,8 @@
-import type { RepositoryName } from "../oci/repository.ts";
+import type { RepositoryPath } from "../oci/path.ts";
 import type { TagOrDigest } from "../oci/tag.ts";
 import { type ServedManifest, serveManifest } from "../proxy/manifest.ts";
 import type { RepositoryKey } from "../store/store.ts";
-import { type RouteDeps, clientOf, repositoryKey } from "./context.ts";
+import { type RouteDeps, clientOf, findRepository } from "./context.ts";
 import { entityTag, isNotModified } from "./conditional.ts";
 
 /**
@@ -16,10 +16,10 @@ import { entityTag, isNotModified } from "./conditional.ts";
 export async function getManifest(
   deps: RouteDeps,
   request: Request,
-  path: { readonly name: RepositoryName; readonly target: TagOrDigest },
+  path: RepositoryPath & { readonly target: TagOrDigest },
 ): Promise<Response> {
-  const { name, target } = path;
-  const key = repositoryKey(deps, name);
+  const { target } = path;
+  const { key } = findRepository(deps, path);
   const headOnly = request.method === "HEAD";
   const served = await serveManifest(deps.manifests(key), { key, target, headOnly });
   const headers = describe(served, target, deps.now());
@@ -51,7 +51,11 @@ function record(deps: RouteDeps, request: Request, answered: Answered): void {
   } else if (tag !== null) recorder.tag({ ...key, tag, digest, timeMs }, flushing);
   if (quota !== null) {
     const { limit, remaining, windowSeconds } = quota;
-    recorder.quota({ credential, limit, remaining, windowSeconds, seenAtMs: timeMs }, flushing);
+    const name = credential(key.upstream);
+    recorder.quota(
+      { credential: name, limit, remaining, windowSeconds, seenAtMs: timeMs },
+      flushing,
+    );
   }
   if (stale !== null) recorder.failure(stale.failure.kind, flushing);
 }

@@ -1,6 +1,7 @@
 import type { Activity } from "../page/status.ts";
 import { renderStatusPage } from "../page/status-page.ts";
 import { VERSION } from "../version.ts";
+import { listNames } from "../proxy/catalog.ts";
 import type { RouteDeps } from "./context.ts";
 import { respondPage } from "./page-response.ts";
 import { readMirrorAddress } from "./setup.ts";
@@ -35,9 +36,9 @@ async function readActivity(deps: RouteDeps): Promise<Activity | "none" | "unrea
   }
 }
 
-async function readNames({ store, upstream }: RouteDeps): Promise<readonly string[]> {
+async function readNames(deps: RouteDeps): Promise<readonly string[]> {
   try {
-    return await store.listRepositories(upstream.name, { last: null, limit: MAX_NAMES });
+    return await listNames(deps, { last: null, limit: MAX_NAMES });
   } catch {
     return [];
   }

@@ -36,6 +36,8 @@ export function createTokenCache(): TokenCache {
 export interface AuthorizerOptions {
   readonly name: string;
   readonly url: URL;
+  /** Hosts that tokens may come from, beside its own; `null` for those of its own registrable domain. */
+  readonly realms: readonly string[] | null;
   readonly credentials: Credentials | null;
   readonly userAgent: string;
   readonly cache: TokenCache;
@@ -137,11 +139,11 @@ export class Authorizer {
     challenge: Challenge,
     signal: AbortSignal,
   ): Promise<HeldToken> {
-    const { fetch, userAgent, now, url } = this.#options;
+    const { fetch, userAgent, now, url, realms } = this.#options;
     const realm = URL.parse(challenge.parameters.get("realm") ?? "", url);
     // A hostile upstream could name any host here and collect the operator's password, or probe our network.
-    if (realm === null || !isTrustedRealm(realm, url))
-      throw this.#error("untrusted-host", "its token realm is outside its own domain");
+    if (realm === null || !isTrustedRealm(realm, url, realms))
+      throw this.#error("untrusted-host", "its token realm is not a host that it may name");
 
     // The scope is computed, never taken from the challenge: ghcr.io answers with a placeholder.
     realm.searchParams.set("scope", `repository:${repository}:pull`);

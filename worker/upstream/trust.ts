@@ -7,11 +7,17 @@ import { getDomain } from "tldts";
  *
  * Private suffixes count: two tenants of one cloud share no registrable domain.
  *
+ * @param realms - where it is not `null`, the only host names that are trusted beside the upstream's own
  * @see distribution `f215e513d`: credentials must not follow a realm out of the upstream's trust boundary
  */
-export function isTrustedRealm(realm: URL, upstream: URL): boolean {
+export function isTrustedRealm(
+  realm: URL,
+  upstream: URL,
+  realms: readonly string[] | null,
+): boolean {
   if (!isAllowedScheme(realm, upstream) || hasUserinfo(realm)) return false;
   if (realm.hostname === upstream.hostname) return true;
+  if (realms !== null) return realms.includes(realm.hostname);
   const domain = getDomain(upstream.hostname, { allowPrivateDomains: true });
   return domain !== null && domain === getDomain(realm.hostname, { allowPrivateDomains: true });
 }

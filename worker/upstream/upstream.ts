@@ -56,6 +56,14 @@ export interface ListPage {
   readonly headers: Headers;
 }
 
+/** The registries that are pulled from, and no others. */
+export interface Upstreams {
+  /** `docker.io` first, then the others in lexical order. */
+  readonly names: readonly string[];
+  /** `null` for a registry that the operator has not listed: it is asked nothing, not even its address. */
+  find(name: string): Upstream | null;
+}
+
 /** A registry that is pulled from. Every call ends when its signal does. */
 export interface Upstream {
   /** As in `docker.io`: the first part of every store key. */

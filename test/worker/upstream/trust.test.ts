@@ -16,7 +16,18 @@ test.each([
   ["http://127.0.0.2/token", "http://127.0.0.1:5000", false],
   ["http://169.254.169.254/token", "http://127.0.0.1:5000", false],
 ])("realm %s of upstream %s: %s", (realm, upstream, trusted) => {
-  expect(isTrustedRealm(new URL(realm), new URL(upstream))).toBe(trusted);
+  expect(isTrustedRealm(new URL(realm), new URL(upstream), null)).toBe(trusted);
+});
+
+test.each([
+  ["https://gitlab.com/jwt/auth", ["gitlab.com"], true],
+  ["https://registry.gitlab.com/token", ["gitlab.com"], true],
+  ["https://auth.gitlab.com/token", ["gitlab.com"], false],
+  ["http://gitlab.com/jwt/auth", ["gitlab.com"], false],
+  ["https://gitlab.com/jwt/auth", [], false],
+])("realm %s where %j alone is listed beside the upstream's own: %s", (realm, realms, trusted) => {
+  const upstream = new URL("https://registry.gitlab.com");
+  expect(isTrustedRealm(new URL(realm), upstream, realms)).toBe(trusted);
 });
 
 test.each([
