@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   cacheDir: "../node_modules/.vite",
   test: {
-    include: ["{worker,bot,contract}/**/*.test.ts"],
+    include: ["{worker,bot,contract,deploy}/**/*.test.ts"],
     setupFiles: ["./helpers/property-seed.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,

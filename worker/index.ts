@@ -36,6 +36,10 @@ const worker: ExportedHandler<Env> = {
     });
     return await app.fetch(request, env, ctx);
   },
+  /** Everything is done by the object's own alarms: one cron event would not last for a large store. */
+  async scheduled(_event, env): Promise<void> {
+    await env.INVENTORY.getByName("inventory").wake();
+  },
 };
 
 export default worker;

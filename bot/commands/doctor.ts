@@ -31,9 +31,8 @@ Any registry that mirrors Docker Hub will do; what only Tidepool tells is "unkno
   --timeout SECONDS  how long one answer may take, 1 to 600 (default: 30)
   --json             print the findings as JSON
 
-Environment: TIDEPOOL_MIRROR; TIDEPOOL_SECRET (the secret of a token: rule, where the URL does not hold it; needed too
-where it is the host's first label, so that it is not printed); TIDEPOOL_TOKEN (the mirror's ADMIN_TOKEN);
-NODE_EXTRA_CA_CERTS (a file with the certificate of a private issuer)
+Environment: TIDEPOOL_MIRROR; TIDEPOOL_SECRET (the secret of a token: rule, where the URL does not hold it);
+TIDEPOOL_TOKEN (the mirror's ADMIN_TOKEN); NODE_EXTRA_CA_CERTS (a file with the certificate of a private issuer)
 Exit codes: 0 the mirror works, 1 something failed, 2 wrong use or configuration
 
 Example:
@@ -92,7 +91,7 @@ function readSecret(value: string | undefined): string | null {
   if (!/^[a-z0-9]+$/.test(value))
     throw new ConfigError(
       "TIDEPOOL_SECRET",
-      "TIDEPOOL_SECRET must be lower-case letters and digits, as in ACCESS",
+      "TIDEPOOL_SECRET must be lower-case letters and digits, as in ACCESS_TOKENS",
     );
   return value;
 }

@@ -21,7 +21,7 @@ export async function checkAccess(prober: Prober, target: Target): Promise<Findi
     if (target.secret === null) return judgeOpen(await knock(prober, target.door, target), target);
     const inside = await knock(prober, target.door, target);
     if (inside.isRefused) return refusedWithSecret(inside);
-    const outside = target.stranger === null ? null : await knock(prober, target.stranger, target);
+    const outside = await knock(prober, target.stranger, target);
     const places = await listPlaces(prober, target, target.secret);
     return judgeBoth(places, { inside, outside, target });
   } catch (error) {
@@ -94,7 +94,6 @@ interface Place {
 /** The places where a client may put a secret; the host's label is tried only where it was given as such. */
 async function listPlaces(prober: Prober, target: Target, secret: string): Promise<Place[]> {
   const { stranger } = target;
-  if (stranger === null) return [];
   const credentials = Buffer.from(`tidepool:${secret}`).toString("base64");
   const doors: readonly (readonly [string, Door])[] = [
     [
@@ -115,16 +114,13 @@ async function listPlaces(prober: Prober, target: Target, secret: string): Promi
 
 function judgeBoth(
   places: readonly Place[],
-  { inside, outside, target }: { inside: Knock; outside: Knock | null; target: Target },
+  { inside, outside, target }: { inside: Knock; outside: Knock; target: Target },
 ): Finding {
   const open = places.filter(({ isOpen }) => isOpen).map(({ clients }) => clients);
   const shut = places.filter(({ isOpen }) => !isOpen).map(({ clients }) => clients);
-  const measured = {
-    statusWith: inside.status,
-    ...(outside === null ? {} : { statusWithout: outside.status }),
-  };
+  const measured = { statusWith: inside.status, statusWithout: outside.status };
   const seen = `let in with the secret (${inside.status})`;
-  if (outside !== null && !outside.isRefused && outside.status !== 429)
+  if (!outside.isRefused && outside.status !== 429)
     return {
       status: target.isLoopback ? "ok" : "warning",
       detail: `${seen}, and without it too (${outside.status})`,
@@ -136,7 +132,7 @@ function judgeBoth(
           }),
       measured,
     };
-  const without = outside === null ? "" : `, refused without it (${outside.status})`;
+  const without = `, refused without it (${outside.status})`;
   // Where the manifest itself is not to be had, an open place cannot be told from one that is not there.
   if (shut.length > 0 && inside.status === 200)
     return {

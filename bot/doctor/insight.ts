@@ -88,13 +88,12 @@ function withoutApi(error: MirrorError, hasToken: boolean): Finding {
 /** The mirror's version, from its metrics. */
 export async function checkVersion(
   prober: Prober,
-  { stranger, mirror }: Target,
+  { stranger }: Target,
   token: string | null,
 ): Promise<Finding> {
-  const base = stranger?.base ?? mirror.url;
   try {
     const authorization = token === null ? null : `Bearer ${token}`;
-    const url = new URL(`${base}/metrics`);
+    const url = new URL(`${stranger.base}/metrics`);
     const { status, body } = await prober.ask(url, {
       authorization,
       maxBytes: MAX_METRICS,

@@ -2,6 +2,9 @@ import { isIP } from "node:net";
 import type { Mirror } from "../files/mirror.ts";
 import { type ImageReference, DOCKER_HUB } from "../../worker/oci/reference.ts";
 
+/** As the mirror has it: what could be a secret in a host's first label is one. */
+const SECRET = /^[a-z0-9]{20,63}$/;
+
 /** One way to a mirror's registry API: a base URL, and what is sent along. */
 export interface Door {
   /** `/v2/` and all below it stand under this, which ends without a slash. */
@@ -14,12 +17,12 @@ export interface Door {
 /** A mirror as it was named, and what may be needed to come in. */
 export interface Target {
   readonly mirror: Mirror;
-  /** From the URL's path or `TIDEPOOL_SECRET`; `null` without one. */
+  /** From the URL's path, its host or `TIDEPOOL_SECRET`; `null` without one. */
   readonly secret: string | null;
   /** How the tests come in: with the secret, where there is one. */
   readonly door: Door;
-  /** The same mirror without the secret; `null` where that address cannot be told. */
-  readonly stranger: Door | null;
+  /** The same mirror without the secret. */
+  readonly stranger: Door;
   readonly image: ImageReference;
   readonly isLoopback: boolean;
 }
@@ -38,12 +41,12 @@ export function createTarget(
     const [, base = "", secret = ""] = inPath;
     return { ...common, secret, door: opened, stranger: { ...opened, base } };
   }
-  if (given === null) return { ...common, secret: null, door: opened, stranger: opened };
-  const [label = "", ...rest] = url.hostname.split(".");
-  if (label === given && rest.length > 1) {
+  const [label = "", ...parents] = url.hostname.split(".");
+  if (parents.length > 0 && SECRET.test(label)) {
     const base = mirror.url.replace(`//${label}.`, "//");
-    return { ...common, secret: given, door: opened, stranger: { ...opened, base } };
+    return { ...common, secret: label, door: opened, stranger: { ...opened, base } };
   }
+  if (given === null) return { ...common, secret: null, door: opened, stranger: opened };
   const door = { ...opened, authorization: `Bearer ${given}` };
   return { ...common, secret: given, door, stranger: opened };
 }

@@ -19,13 +19,19 @@ interface Spec {
 }
 
 interface Job {
-  readonly image: string;
-  readonly script: readonly string[];
-  readonly rules: readonly { readonly if: string }[];
+  readonly image?: string;
+  readonly extends?: string;
+  readonly script?: readonly string[];
+  readonly rules?: readonly { readonly if: string }[];
   readonly resource_group?: string;
 }
 
-const files = readdirSync(FOLDER).map((name) => {
+/** A component is a file, or a folder with one and with what it runs. */
+const names = readdirSync(FOLDER).map((name) =>
+  name.endsWith(".yml") ? name : `${name}/template.yml`,
+);
+
+const files = names.map((name) => {
   const text = readFileSync(new URL(name, FOLDER), "utf8");
   const documents = parseAllDocuments(text);
   return {
@@ -38,9 +44,9 @@ const files = readdirSync(FOLDER).map((name) => {
 });
 
 describe.each(files)("templates/$name", ({ text, errors, inputs, jobs }) => {
-  it("is two documents, a specification and one job, without an error", () => {
+  it("is two documents, a specification and jobs, without an error", () => {
     expect(errors).toEqual([]);
-    expect(jobs).toHaveLength(1);
+    expect(jobs.length).toBeGreaterThan(0);
   });
 
   it("describes every input, and uses every input it declares and no other", () => {
@@ -55,23 +61,34 @@ describe.each(files)("templates/$name", ({ text, errors, inputs, jobs }) => {
         expect(String(given)).toMatch(new RegExp(regex));
   });
 
-  it("calls a command that there is, with flags it has", () => {
-    const script = jobs.flatMap(({ script }) => script).join("\n");
-    const command = COMMANDS[/bot\/cli\.ts (\w+)/.exec(script)?.[1] ?? ""];
+  it("calls a command that there is, with flags it has, or a script that is there", () => {
+    const script = jobs.flatMap((job) => job.script ?? []).join("\n");
+    const scripts = [...script.matchAll(/sh \/tmp\/tidepool\/templates\/(\S+)/g)];
+    for (const [, path = ""] of scripts)
+      expect(readFileSync(new URL(path, FOLDER), "utf8")).not.toBe("");
+    const command = /bot\/cli\.ts (\w+)(.*)$/ms.exec(script);
+    expect(scripts.length + (command === null ? 0 : 1)).toBeGreaterThan(0);
+    if (command === null) return;
+    const known = Object.keys(COMMANDS[command[1] ?? ""]?.options ?? {});
     const flags = [...script.matchAll(/ --([a-z][a-z-]*)/g)].map(([, name]) => name);
     expect(flags.length).toBeGreaterThan(0);
-    for (const flag of flags) expect(Object.keys(command?.options ?? {})).toContain(flag);
+    for (const flag of flags) expect(known).toContain(flag);
   });
 
-  it("pins what it runs, and takes no part in a pipeline without a token", () => {
+  it("pins what it runs, and takes no part in a pipeline without what it needs", () => {
     expect(inputs["image"]?.default).toMatch(/^node:\d+\.\d+\.\d+/);
-    expect(text).not.toMatch(/npx|~latest|:latest/);
-    for (const { rules } of jobs)
-      for (const rule of rules) expect(rule.if).toContain("&& $GITLAB_TOKEN");
+    expect(text).not.toMatch(/npx (?!--no-install)|~latest|:latest/);
+    for (const { rules, extends: base } of jobs) {
+      if (base === undefined) expect(rules?.length).toBeGreaterThan(0);
+      for (const rule of rules ?? []) expect(rule.if).toMatch(/&& \$[A-Z_]+$/);
+    }
   });
 
-  it("runs once at a time where a schedule starts it", () => {
-    for (const { rules, resource_group: group } of jobs)
-      if (rules.some((rule) => rule.if.includes('"schedule"'))) expect(group).toMatch(/^tidepool-/);
+  it("runs once at a time where a schedule or the default branch starts it", () => {
+    const rules = jobs.flatMap((job) => job.rules ?? []);
+    const isOfMergeRequest = rules.every((rule) => rule.if.includes("merge_request_event"));
+    const groups = jobs.flatMap((job) => job.resource_group ?? []);
+    expect(groups).toHaveLength(isOfMergeRequest ? 0 : 1);
+    for (const group of groups) expect(group).toMatch(/^tidepool-/);
   });
 });
