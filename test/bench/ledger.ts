@@ -101,7 +101,7 @@ async function loadLedger(
     keepMs: 90 * DAY_MS,
     now: () => now,
   });
-  const client: Client = { address: "192.0.2.1", userAgent: "docker/29" };
+  const client: Client = { address: "192.0.2.1", userAgent: "docker/29", token: "" };
   for (let from = 0; from < pulls; from += BATCH) {
     const part = Array.from({ length: Math.min(BATCH, pulls - from) }, (_, at) => {
       const repository = nameOf((from + at) % repositories);

@@ -59,9 +59,10 @@ export function findRepository(
 }
 
 /** Whom an answer goes to. */
-export function clientOf({ records }: RouteDeps, request: Request): Client {
+export function clientOf({ records, identity }: RouteDeps, request: Request): Client {
   return {
     address: readAddress(request, records.local),
     userAgent: (request.headers.get("User-Agent") ?? "").slice(0, MAX_USER_AGENT),
+    token: identity.token ?? "",
   };
 }
