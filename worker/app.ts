@@ -4,29 +4,31 @@
  * @module
  */
 import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { csrf } from "hono/csrf";
 import type { Access } from "./access/access.ts";
-import type { ClientIdentity } from "./access/identity.ts";
+import { ADMIN, type ClientIdentity } from "./access/identity.ts";
 import { splitPath } from "./access/place.ts";
 import { RegistryError } from "./oci/error-code.ts";
 import { type AccessVariables, requireAccess } from "./middleware/access.ts";
 import { standardHeaders } from "./middleware/headers.ts";
 import { renderError } from "./middleware/render-error.ts";
-import { requireAdmin } from "./middleware/admin.ts";
+import { type AdminOptions, requireAdmin } from "./middleware/admin.ts";
+import { type RequestRecord, logRequests } from "./middleware/request-log.ts";
 import { type ApiDeps, getCatalogEntries, getPulls, getStats } from "./routes/api.ts";
 import { getMetrics } from "./routes/metrics.ts";
 import type { RouteDeps } from "./routes/context.ts";
 import { serveDistribution } from "./routes/distribution.ts";
+import { askLogin, logIn, logOut } from "./routes/login.ts";
 import { getSetup } from "./routes/setup.ts";
 import { getStatusPage } from "./routes/status.ts";
 
 /** What the app is made of; `routes` is called once per request. */
 export interface AppDeps<Bindings extends object> {
-  readonly config: {
-    readonly open: boolean;
-    readonly adminToken: string | null;
-    readonly local: boolean;
-  };
   readonly access: Access;
+  readonly admin: AdminOptions;
+  /** `null` where requests are not logged. */
+  readonly log: ((record: RequestRecord) => void) | null;
   readonly api: () => ApiDeps;
   readonly routes: (env: Bindings, request: RequestParts) => RouteDeps;
 }
@@ -36,6 +38,9 @@ export interface RequestParts {
   readonly waitUntil: (work: Promise<unknown>) => void;
   readonly identity: ClientIdentity;
 }
+
+/** 4 KiB: a form of one field. */
+const MAX_FORM = 4096;
 
 /** Builds the app. HEAD needs no route of its own: handlers look at the request's method. */
 export function createApp<Bindings extends object>(
@@ -47,24 +52,35 @@ export function createApp<Bindings extends object>(
   app.notFound(() => {
     throw new RegistryError("NAME_UNKNOWN", { message: "there is nothing here" });
   });
-  app.use(standardHeaders());
-  // Before the rules for pulls: who has the token needs no other leave.
-  const admin = requireAdmin(deps.config);
-  app.use("/api/*", admin);
-  app.use("/metrics", admin);
-  app.get("/api/pulls", (context) => getPulls(deps.api(), context.req.raw));
-  app.get("/api/catalog", (context) => getCatalogEntries(deps.api(), context.req.raw));
-  app.get("/api/stats", (context) => getStats(deps.api(), context.req.raw));
-  app.get("/metrics", () => getMetrics(deps.api()));
-  app.use(requireAccess({ access: deps.access, local: deps.config.local }));
-  app.get("/healthz", (context) => context.json({ status: "ok" }));
   const routesOf = (context: Context<Env>): RouteDeps =>
     deps.routes(context.env, {
       waitUntil: (work) => context.executionCtx.waitUntil(work),
       identity: context.get("identity"),
     });
-  app.get("/", (context) => getStatusPage(routesOf(context), context.req.raw));
-  app.get("/setup", (context) => getSetup(context.req.raw));
+  if (deps.log !== null) app.use(logRequests({ log: deps.log, now: deps.admin.now }));
+  app.use(standardHeaders());
+  // Before the rules for pulls: who has the token needs no other leave, and who may pull sees none of it.
+  const guard = requireAdmin(deps.admin);
+  app.use("/api/*", guard);
+  app.use("/metrics", guard);
+  app.get("/api/pulls", (context) => getPulls(deps.api(), context.req.raw));
+  app.get("/api/catalog", (context) => getCatalogEntries(deps.api(), context.req.raw));
+  app.get("/api/stats", (context) => getStats(deps.api(), context.req.raw));
+  app.get("/metrics", () => getMetrics(deps.api()));
+  app.get("/", async (context) => {
+    const form = await askLogin(context, deps.admin);
+    if (form !== null) return form;
+    context.set("identity", ADMIN);
+    return await getStatusPage(routesOf(context), context.req.raw, !deps.admin.admin.isOpen);
+  });
+  // A form of another site's must not log anybody in or out.
+  app.post("/login", csrf(), bodyLimit({ maxSize: MAX_FORM }), (context) =>
+    logIn(context, deps.admin),
+  );
+  app.post("/logout", csrf(), logOut);
+  app.use(requireAccess({ access: deps.access, ...deps.admin }));
+  app.get("/healthz", (context) => context.json({ status: "ok" }));
+  app.get("/setup", (context) => getSetup(context.req.raw, context.get("ownPath")));
   app.all("/v2/*", (context) =>
     serveDistribution(routesOf(context), context.req.raw, context.req.path),
   );

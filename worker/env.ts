@@ -24,6 +24,8 @@ export interface Env {
   readonly ACCESS_TOKENS?: string;
   readonly ADMIN_TOKEN?: string;
   readonly PULL_LOG_DAYS?: string;
+  readonly RETENTION_DAYS?: string;
+  readonly STORAGE_LIMIT_BYTES?: string;
   /** Set by `npm start` alone: no edge stands before the Worker. */
   readonly LOCAL?: string;
 }
@@ -39,6 +41,10 @@ export interface Config {
   readonly adminToken: string | null;
   /** How long the pull log is kept. */
   readonly pullLogMs: number;
+  /** How long an image is kept after its last pull; `null` for ever. */
+  readonly retentionMs: number | null;
+  /** Bytes that the store may hold; `null` for any number. */
+  readonly limitBytes: number | null;
   /** Whether it runs on a machine of the user's own. */
   readonly local: boolean;
 }
@@ -62,6 +68,8 @@ const DAY_MS = 24 * 3_600_000;
 const DEFAULT_PULL_LOG_DAYS = 30;
 /** What one ledger object can hold of a busy mirror: `ledger/sql-schema.ts` has the arithmetic. */
 const MAX_PULL_LOG_DAYS = 90;
+/** Ten years. */
+const MAX_RETENTION_DAYS = 3_650;
 /** 16 characters of letters and digits are 95 bits: nobody guesses them over HTTP. */
 const MIN_ADMIN_TOKEN = 16;
 
@@ -77,6 +85,8 @@ export function parseConfig(env: Env): Config {
     access: readAccess(env),
     adminToken: readAdminToken(env.ADMIN_TOKEN),
     pullLogMs: readDays("PULL_LOG_DAYS", env.PULL_LOG_DAYS) * DAY_MS,
+    retentionMs: readRetention(env.RETENTION_DAYS),
+    limitBytes: readLimit(env.STORAGE_LIMIT_BYTES),
     local: env.LOCAL === "1",
   };
 }
@@ -152,4 +162,20 @@ function readDays(variable: string, value: string | undefined): number {
   if (days < 1 || days > MAX_PULL_LOG_DAYS)
     throw new ConfigError(variable, `must be whole days from 1 to ${MAX_PULL_LOG_DAYS}`);
   return days;
+}
+
+function readRetention(value: string | undefined): number | null {
+  if (value === undefined) return null;
+  const days = /^\d{1,4}$/.test(value) ? Number(value) : 0;
+  if (days < 1 || days > MAX_RETENTION_DAYS)
+    throw new ConfigError("RETENTION_DAYS", `must be whole days from 1 to ${MAX_RETENTION_DAYS}`);
+  return days * DAY_MS;
+}
+
+function readLimit(value: string | undefined): number | null {
+  if (value === undefined) return null;
+  const bytes = /^\d{1,16}$/.test(value) ? Number(value) : 0;
+  if (bytes < 1 || !Number.isSafeInteger(bytes))
+    throw new ConfigError("STORAGE_LIMIT_BYTES", "must be a whole number of bytes, 1 or more");
+  return bytes;
 }

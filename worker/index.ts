@@ -4,6 +4,7 @@ import type { Digest } from "./oci/digest.ts";
 import { DOCKER_HUB } from "./oci/reference.ts";
 import { type Parts, createParts } from "./parts.ts";
 import type { ManifestGate } from "./proxy/manifest-gate.ts";
+import type { RequestRecord } from "./middleware/request-log.ts";
 import { readActivity } from "./routes/activity.ts";
 import type { ApiDeps } from "./routes/api.ts";
 import type { RouteDeps } from "./routes/context.ts";
@@ -26,12 +27,18 @@ const worker: ExportedHandler<Env> = {
       return renderConfigError(error);
     }
     app ??= createApp<Env>({
-      config: { ...parts.config, open: parts.config.access.rules.open },
       access: parts.access,
+      // At Cloudflare its log is where to look; on a machine of one's own the terminal is better left alone.
+      log: parts.config.local ? null : logRequest,
+      admin: { admin: parts.admin, local: parts.config.local, now: Date.now },
       api: () => createApiDeps(parts),
       routes: (bindings, request) => createRouteDeps(parts, bindings, request),
     });
     return await app.fetch(request, env, ctx);
+  },
+  /** Everything is done by the object's own alarms: one cron event would not last for a large store. */
+  async scheduled(_event, env): Promise<void> {
+    await env.INVENTORY.getByName("inventory").wake();
   },
 };
 
@@ -42,6 +49,12 @@ function renderConfigError(error: unknown): Response {
   if (!(error instanceof ConfigError)) throw error;
   const errors = [{ code: "UNSUPPORTED", message: `a variable is wrong: ${error.message}` }];
   return Response.json({ errors }, { status: 500, headers: { "Cache-Control": "no-store" } });
+}
+
+/** One JSON object a request. */
+function logRequest(record: RequestRecord): void {
+  // oxlint-disable-next-line no-console -- a Worker's log is its console
+  console.log(JSON.stringify(record));
 }
 
 function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: RequestParts): RouteDeps {
@@ -65,7 +78,7 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
       waitUntil,
       warn,
     }),
-    status: () => readActivity(createApiDeps(parts), config.local),
+    status: () => readActivity(createApiDeps(parts)),
     records: {
       recorder,
       flushing: { ledger: records, waitUntil },

@@ -1,4 +1,5 @@
 import { Access } from "./access/access.ts";
+import { Admin } from "./access/admin.ts";
 import { FailedAttempts } from "./access/attempts.ts";
 import { type Config, type Env, parseConfig } from "./env.ts";
 import type { Inventory, ManifestUse } from "./inventory/inventory.ts";
@@ -22,6 +23,7 @@ import { VERSION } from "./version.ts";
 export interface Parts {
   readonly config: Config;
   readonly access: Access;
+  readonly admin: Admin;
   readonly store: Store;
   readonly memory: ManifestMemory;
   /** Of everything that this isolate serves. */
@@ -52,6 +54,7 @@ export function createParts(env: Env): Parts {
   const config = parseConfig(env);
   const store = createR2Store(env.STORE);
   const now = Date.now;
+  const attempts = new FailedAttempts(now);
   const { tagTtlMs, registries } = config;
   const createClients = createClientsOf(registries);
   const memory = createManifestMemory();
@@ -61,7 +64,12 @@ export function createParts(env: Env): Parts {
   const ledger = (): Ledger => env.LEDGER.getByName("ledger");
   const parts: Parts = {
     config,
-    access: new Access({ ...config.access, attempts: new FailedAttempts(now), now }),
+    access: new Access({ ...config.access, attempts, now }),
+    admin: new Admin({
+      token: config.adminToken,
+      isOpen: config.local && config.access.rules.open,
+      attempts,
+    }),
     store,
     memory,
     inventory,

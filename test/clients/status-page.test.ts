@@ -83,7 +83,7 @@ describe.skipIf(!hasBrowser)(
         const make = VIEWS[(request.url ?? "").slice(1)];
         response.writeHead(make === undefined ? 404 : 200, {
           "Content-Type": "text/html; charset=utf-8",
-          "Content-Security-Policy": formatPolicy(hash),
+          "Content-Security-Policy": formatPolicy(hash, false),
         });
         response.end(make === undefined ? "" : renderStatusPage(make()));
       });

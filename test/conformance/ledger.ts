@@ -53,7 +53,7 @@ export function describeLedger(
           mediaType: "application/vnd.oci.image.manifest.v1+json",
           outcome: "miss",
           counted: true,
-          client: { address: "192.0.2.1", userAgent: "docker/29" },
+          client: { address: "192.0.2.1", userAgent: "docker/29", token: "" },
           blobs: { hits: 0, misses: 0, bytes: 0 },
         },
       ]);
@@ -127,6 +127,27 @@ export function describeLedger(
       ).toEqual([]);
       expect(await times({ sinceMs: NOON + 1, untilMs: NOON + 2 })).toEqual([1]);
       expect(await times({ limit: 1 })).toEqual([0]);
+    });
+
+    test("tells clients of one address and one program apart by their tokens", async () => {
+      const [shop, ops] = ["shop", "acme/ops"].map((token) => ({ ...clientOf("docker"), token }));
+      await ledger.record(
+        batch({
+          manifests: [namesOf({ blobs: [{ digest: digestOf(7), size: 70 }] })],
+          pulls: [
+            pullOf({ timeMs: NOON, client: shop! }),
+            pullOf({ timeMs: NOON + 1, client: ops! }),
+            pullOf({ timeMs: NOON + 2, client: clientOf("docker") }),
+          ],
+          blobs: [blobOf({ client: shop!, hits: 1 }), blobOf({ client: ops!, hits: 2 })],
+        }),
+      );
+      const { pulls } = await ledger.listPulls(everything);
+      expect(pulls.map(({ client, blobs }) => [client.token, blobs.hits])).toEqual([
+        ["shop", 1],
+        ["acme/ops", 2],
+        ["", 0],
+      ]);
     });
 
     test("adds blobs to the newest pull that names them, the same client's first", async () => {
@@ -286,7 +307,9 @@ export function describeLedger(
 
     test("takes any text", async () => {
       const userAgent = `"';DROP TABLE pull;--\r\n<script>\ud800é😀${"x".repeat(10_000)}`;
-      await ledger.record(batch({ pulls: [pullOf({ client: { address: "'\"", userAgent } })] }));
+      await ledger.record(
+        batch({ pulls: [pullOf({ client: { address: "'\"", userAgent, token: "" } })] }),
+      );
       const { pulls } = await ledger.listPulls(everything);
       expect(pulls[0]?.client.address).toBe("'\"");
       expect(pulls[0]?.client.userAgent).toContain("DROP TABLE pull;--");

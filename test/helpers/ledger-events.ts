@@ -56,7 +56,7 @@ export function pullOf(part: Partial<PullEvent>): PullEvent {
     size: 500,
     outcome: "miss",
     counted: false,
-    client: { address: "192.0.2.1", userAgent: "docker/29" },
+    client: { address: "192.0.2.1", userAgent: "docker/29", token: "" },
     ...part,
   };
 }
@@ -66,7 +66,7 @@ export function digestOf(n: number): Digest {
 }
 
 export function clientOf(userAgent: string): Client {
-  return { address: "", userAgent };
+  return { address: "", userAgent, token: "" };
 }
 
 export function namesOf(part: Partial<SeenManifest>): SeenManifest {

@@ -8,9 +8,11 @@ export interface TestMirror {
   readonly url: URL;
   readonly data: string;
   fetch(path: string, init?: RequestInit): Promise<Response>;
-  /** Stops it and starts it again on the same data and port. */
-  restart(): Promise<void>;
+  /** Stops it and starts it again on the same data and port. @param whileDown - done in between */
+  restart(whileDown?: () => void): Promise<void>;
   stop(): Promise<void>;
+  /** Does what the cron trigger does. */
+  runScheduled(): Promise<void>;
 }
 
 /** Starts the real Worker on workerd, in a folder that goes away with it. */
@@ -23,10 +25,12 @@ export async function startTestMirror(variables: Record<string, string>): Promis
     url,
     data,
     fetch: (path, init) => fetch(new URL(path, url), init),
-    async restart() {
+    async restart(whileDown) {
       await mirror.stop();
+      whileDown?.();
       mirror = await startMirror({ ...options, port: Number(url.port) });
     },
+    runScheduled: () => mirror.runScheduled(),
     async stop() {
       await mirror.stop();
       await rm(data, { recursive: true, force: true });

@@ -8,3 +8,6 @@ export interface ClientIdentity {
   /** The token's name, never its secret; `null` unless `rule` is `token`. */
   readonly token: string | null;
 }
+
+/** Who has `ADMIN_TOKEN`. */
+export const ADMIN: ClientIdentity = { rule: "admin", token: null };

@@ -1,3 +1,4 @@
+import { hash, printOf } from "./hash.ts";
 import { TOKEN_NAME } from "./rules.ts";
 
 /** One secret of a token. A name may have two, so that the second can be handed out before the first is taken away. */
@@ -98,14 +99,4 @@ export class TokenTable {
     const isExpired = found.untilMs !== null && now >= found.untilMs;
     return { kind: isExpired ? "expired" : "valid", name: found.name };
   }
-}
-
-/** Hashes a text, so that comparing takes the same time whatever its length. */
-async function hash(text: string): Promise<ArrayBuffer> {
-  return await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-}
-
-/** Names a wrong secret by 48 bits of its hash: enough to tell ten apart. */
-function printOf(digest: ArrayBuffer): string {
-  return [...new Uint8Array(digest, 0, 6)].map((byte) => byte.toString(16)).join(".");
 }

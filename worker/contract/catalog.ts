@@ -33,3 +33,14 @@ export type CatalogEntry = z.infer<typeof CatalogEntry>;
  * Where more follow, `Link: <…>; rel="next"` names the next page, on the same origin.
  */
 export const CatalogPage = z.object({ repositories: z.array(CatalogEntry) });
+
+/**
+ * What ends a daily snapshot of the catalog in the store, `snapshots/<day>/complete.json`. Its pages are
+ * {@link CatalogPage}s, `snapshots/<day>/000000.json` and on; without this object some are missing.
+ */
+export const CatalogSnapshot = z.object({
+  /** When it was begun. */
+  takenAtMs: TimeMs,
+  pages: Count,
+  repositories: Count,
+});

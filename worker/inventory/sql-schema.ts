@@ -36,6 +36,7 @@ const TABLES = [
     written_ms INTEGER NOT NULL) WITHOUT ROWID`,
   `CREATE INDEX IF NOT EXISTS tag_content ON tag (content, repository)`,
   `CREATE INDEX IF NOT EXISTS tag_repository ON tag (repository)`,
+  `CREATE INDEX IF NOT EXISTS tag_empty ON tag (written_ms) WHERE size = 0`,
 ];
 
 /** What is stored in each table, kept summed: adding 4 M rows up for every look would be slow. */

@@ -80,8 +80,7 @@ export class BatchBuilder {
 
   /** Adds one client's blob GETs to what is known of them. */
   blob(sum: BlobSum): void {
-    const { address, userAgent } = sum.client;
-    const name = [sum.upstream, sum.repository, sum.digest, address, userAgent].join("\n");
+    const name = [sum.upstream, sum.repository, sum.digest, nameOf(sum.client)].join("\n");
     const known = this.#blobs.get(name);
     this.#blobs.set(name, {
       ...sum,
@@ -136,13 +135,17 @@ export class BatchBuilder {
   }
 
   #placeClient(client: Client): number {
-    const name = `${client.address}\n${client.userAgent}`;
+    const name = nameOf(client);
     const known = this.#clients.get(name);
     if (known !== undefined) return known;
     const place = this.#clientList.push(client) - 1;
     this.#clients.set(name, place);
     return place;
   }
+}
+
+function nameOf({ address, token, userAgent }: Client): string {
+  return `${address}\n${token}\n${userAgent}`;
 }
 
 function placeOf<Key>(places: Map<Key, number>, key: Key): number {

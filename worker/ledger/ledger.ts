@@ -20,6 +20,8 @@ export interface Client {
   /** `""` where no edge vouches for one. */
   readonly address: string;
   readonly userAgent: string;
+  /** The name of the token that let the client in, `""` without one; never its secret. */
+  readonly token: string;
 }
 
 /** One manifest GET that was answered 200. */

@@ -183,7 +183,9 @@ export class MemoryLedger implements Ledger {
     );
     const same = named.filter(
       (pull) =>
-        pull.client.address === client.address && pull.client.userAgent === client.userAgent,
+        pull.client.address === client.address &&
+        pull.client.token === client.token &&
+        pull.client.userAgent === client.userAgent,
     );
     const best = same.at(-1) ?? named.at(-1);
     if (best === undefined) return;

@@ -65,9 +65,10 @@ export function joinBlob(sql: Sql, blob: BlobSum): void {
     .toArray() as { manifest: number }[];
   const [asked] = sql
     .exec(
-      "SELECT id FROM client WHERE user_agent = ? AND address = ?",
+      "SELECT id FROM client WHERE user_agent = ? AND address = ? AND token = ?",
       client.userAgent,
       client.address,
+      client.token,
     )
     .toArray() as { id: number }[];
   type Candidate = { time_ms: number; serial: number; client: number };

@@ -110,18 +110,20 @@ function recordClients(sql: Sql, { clients }: LedgerBatch, pulls: Pulls): Ids["c
   if (clients.length === 0) return [];
   const seen = clients.map(() => 0);
   for (const { client, timeMs } of pulls) seen[client] = Math.max(seen[client] ?? 0, timeMs);
-  const rows = clients.map(({ address, userAgent }, place) => [userAgent, address, seen[place]]);
+  const rows = clients.map(({ address, userAgent, token }, place) => {
+    return [userAgent, address, token, seen[place]];
+  });
   const values = JSON.stringify(rows);
   sql.exec(
-    `INSERT INTO client (user_agent, address, seen_ms)
-     SELECT value->>0, value->>1, value->>2 FROM json_each(?) WHERE true
+    `INSERT INTO client (user_agent, address, token, seen_ms)
+     SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(?) WHERE true
      ON CONFLICT DO UPDATE SET seen_ms = excluded.seen_ms WHERE excluded.seen_ms > seen_ms + ${SEEN_AGAIN_MS}`,
     values,
   );
   const found = sql
     .exec(
-      `SELECT c.id FROM json_each(?) e JOIN client c ON c.user_agent = e.value->>0 AND c.address = e.value->>1
-       ORDER BY e.key`,
+      `SELECT c.id FROM json_each(?) e JOIN client c
+         ON c.user_agent = e.value->>0 AND c.address = e.value->>1 AND c.token = e.value->>2 ORDER BY e.key`,
       values,
     )
     .toArray() as { id: number }[];

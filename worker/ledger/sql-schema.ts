@@ -36,8 +36,8 @@ const TABLES = [
     repository INTEGER NOT NULL, tag TEXT NOT NULL, digest TEXT NOT NULL, stored_ms INTEGER NOT NULL,
     seen_ms INTEGER NOT NULL, last_ms INTEGER, PRIMARY KEY (repository, tag)) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS client (
-    id INTEGER PRIMARY KEY, address TEXT NOT NULL, user_agent TEXT NOT NULL, seen_ms INTEGER NOT NULL,
-    UNIQUE (user_agent, address))`,
+    id INTEGER PRIMARY KEY, address TEXT NOT NULL, user_agent TEXT NOT NULL, token TEXT NOT NULL,
+    seen_ms INTEGER NOT NULL, UNIQUE (user_agent, address, token))`,
   `CREATE INDEX IF NOT EXISTS client_seen ON client (seen_ms)`,
   `CREATE TABLE IF NOT EXISTS pull (
     time_ms INTEGER NOT NULL, serial INTEGER NOT NULL, repository INTEGER NOT NULL, manifest INTEGER NOT NULL,

@@ -42,6 +42,7 @@ type PullRow = Omit<LoggedPull, "id" | "outcome" | "counted" | "client" | "blobs
   readonly outcome: number;
   readonly counted: number;
   readonly address: string;
+  readonly token: string;
   readonly userAgent: string;
   readonly hits: number;
   readonly misses: number;
@@ -96,7 +97,8 @@ export class SqlLedger implements Ledger {
     const rows = sql
       .exec(
         `SELECT p.time_ms AS timeMs, p.serial, r.upstream, r.name AS repository, p.tag, m.digest,
-           m.media_type AS mediaType, p.outcome, p.counted, c.address, c.user_agent AS userAgent, p.hits, p.misses, p.bytes
+           m.media_type AS mediaType, p.outcome, p.counted, c.address, c.user_agent AS userAgent, c.token,
+           p.hits, p.misses, p.bytes
          FROM (SELECT * FROM pull p WHERE ${conditions.join(" AND ")}
            ORDER BY p.time_ms ${order}, p.serial ${order} LIMIT ?) p
          JOIN repository r ON r.id = p.repository JOIN manifest m ON m.id = p.manifest JOIN client c ON c.id = p.client
@@ -235,14 +237,14 @@ export class SqlLedger implements Ledger {
 }
 
 function readPull(row: PullRow): LoggedPull {
-  const { serial, outcome, counted, address, userAgent, hits, misses, bytes, ...rest } = row;
+  const { serial, outcome, counted, address, userAgent, token, hits, misses, bytes, ...rest } = row;
   return {
     ...rest,
     repository: rest.repository satisfies RepositoryName,
     id: formatPullId(rest.timeMs, serial),
     outcome: OUTCOMES[outcome] ?? "hit",
     counted: counted !== 0,
-    client: { address, userAgent },
+    client: { address, userAgent, token },
     blobs: { hits, misses, bytes },
   };
 }

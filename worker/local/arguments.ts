@@ -23,7 +23,7 @@ export const USAGE = `Usage: npm start [-- options]
   --data FOLDER       where images and state are kept (default .tidepool)
   --var NAME=VALUE    a variable of the Worker; may be repeated
                       UPSTREAM, UPSTREAMS, DOCKERHUB_USERNAME, DOCKERHUB_TOKEN, TAG_TTL_SECONDS, ACCESS,
-                      ACCESS_TOKENS, ADMIN_TOKEN, PULL_LOG_DAYS
+                      ACCESS_TOKENS, ADMIN_TOKEN, PULL_LOG_DAYS, RETENTION_DAYS, STORAGE_LIMIT_BYTES
   --help              this text
 
 Example: npm start -- --port 5000 --var TAG_TTL_SECONDS=300
@@ -41,6 +41,8 @@ const VARIABLES: ReadonlySet<string> = new Set([
   "ACCESS_TOKENS",
   "ADMIN_TOKEN",
   "PULL_LOG_DAYS",
+  "RETENTION_DAYS",
+  "STORAGE_LIMIT_BYTES",
 ]);
 
 /** Taken from the environment too: a secret in the arguments shows in every process list. */

@@ -8,6 +8,8 @@ export interface LocalMirror {
   readonly url: URL;
   /** Lets open answers end, closes the port, and leaves the data in order. */
   readonly stop: () => Promise<void>;
+  /** Does what the cron trigger does where the Worker is deployed. */
+  readonly runScheduled: () => Promise<void>;
 }
 
 /** As in wrangler.toml: a test compares what both start. */
@@ -60,5 +62,12 @@ export async function startMirror(
   );
   await miniflare.ready;
   const shown = host.includes(":") ? `[${host}]` : host;
-  return { url: new URL(`http://${shown}:${port}`), stop: () => miniflare.dispose() };
+  return {
+    url: new URL(`http://${shown}:${port}`),
+    stop: () => miniflare.dispose(),
+    async runScheduled() {
+      const { outcome } = await (await miniflare.getWorker()).scheduled();
+      if (outcome !== "ok") throw new Error(`the scheduled event ended with ${outcome}`);
+    },
+  };
 }

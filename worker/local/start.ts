@@ -6,8 +6,11 @@
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { USAGE, UsageError, parseArguments } from "./arguments.ts";
-import { startMirror } from "./mirror.ts";
+import { type LocalMirror, startMirror } from "./mirror.ts";
 import { isPortFree } from "./port.ts";
+
+/** As often as wrangler.toml has it. */
+const UPKEEP_EVERY_MS = 3_600_000;
 
 try {
   await main();
@@ -42,6 +45,7 @@ async function main(): Promise<void> {
     await mirror.stop();
     throw new UsageError(problem);
   }
+  keepUp(mirror);
   const url = mirror.url.origin;
   process.stdout.write(
     [
@@ -55,6 +59,17 @@ async function main(): Promise<void> {
       "",
     ].join("\n"),
   );
+}
+
+/** No cron trigger comes on one machine: it is done now and every hour. */
+function keepUp(mirror: LocalMirror): void {
+  const run = (): void => {
+    mirror.runScheduled().catch((error: unknown) => {
+      process.stderr.write(`tidepool: the store was not looked after: ${String(error)}\n`);
+    });
+  };
+  run();
+  setInterval(run, UPKEEP_EVERY_MS).unref();
 }
 
 /** The Worker reads its variables at the first request: ask once, so that a wrong one stops it here. */

@@ -1,8 +1,9 @@
 import type { MiddlewareHandler } from "hono";
 import type { Access, AccessDecision } from "../access/access.ts";
 import { readAddress } from "../access/address.ts";
-import type { ClientIdentity } from "../access/identity.ts";
+import { ADMIN, type ClientIdentity } from "../access/identity.ts";
 import { splitPath } from "../access/place.ts";
+import { type AdminOptions, checkAdmin } from "./admin.ts";
 import { RegistryError } from "../oci/error-code.ts";
 
 /** What the middleware leaves in the request's context. */
@@ -14,6 +15,9 @@ export interface AccessVariables {
 
 /** Answered to anybody: a health check, and the ping that tells nothing. With a secret in the path it is no bare ping. */
 const PUBLIC = new Set(["/healthz", "/v2", "/v2/"]);
+
+/** Opened by `ADMIN_TOKEN` too: what the status page links to and the bot reads. It opens no image. */
+const ADMIN_READS = new Set(["/setup", "/v2/_catalog"]);
 
 /** What is wrong, and who can mend it. No secret, no path. */
 const REFUSALS = {
@@ -30,10 +34,9 @@ const REFUSALS = {
  * Refusals are 403 and never a 401 with a challenge, which an old dockerd would answer with the user's Docker Hub
  * password.
  */
-export function requireAccess(options: {
-  readonly access: Access;
-  readonly local: boolean;
-}): MiddlewareHandler<{ Variables: AccessVariables }> {
+export function requireAccess(
+  options: AdminOptions & { readonly access: Access },
+): MiddlewareHandler<{ Variables: AccessVariables }> {
   const { access, local } = options;
   return async function requireAccess(context, next) {
     const { raw } = context.req;
@@ -51,6 +54,12 @@ export function requireAccess(options: {
       context.set("ownPath", decision.place === "path" ? `/t/${secret ?? ""}` : "");
     } else if (isPublic) {
       context.set("identity", { rule: "public", token: null });
+      context.set("ownPath", "");
+    } else if (
+      ADMIN_READS.has(context.req.path) &&
+      (await checkAdmin(context, options)).kind === "allowed"
+    ) {
+      context.set("identity", ADMIN);
       context.set("ownPath", "");
     } else throw refusal(decision);
     await next();

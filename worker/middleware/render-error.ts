@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
 import { type ErrorCode, RegistryError } from "../oci/error-code.ts";
 import { UpstreamError, type UpstreamFailure } from "../upstream/errors.ts";
 
@@ -15,6 +16,11 @@ const LIMIT_RETRY_AFTER_SECONDS = 60;
 export function renderError(error: unknown, context: Context): Response {
   if (error instanceof RegistryError) return render(error.code, error);
   if (error instanceof UpstreamError) return renderUpstream(error, context.req.raw);
+  // Hono's own refusals: a form of another site's, or one that is too long.
+  if (error instanceof HTTPException)
+    return error.status === 413
+      ? render("SIZE_INVALID", { status: 413, message: "the form is too long" })
+      : render("DENIED", { status: error.status, message: "the form came from elsewhere" });
   const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
   // oxlint-disable-next-line no-console -- a Worker's log is its console
   console.error(

@@ -8,35 +8,50 @@ import type {
   StoreUsage,
 } from "../inventory/inventory.ts";
 import { SqlInventory } from "../inventory/sql.ts";
+import { SqlUpkeep } from "../inventory/sql-upkeep.ts";
 import type { Digest } from "../oci/digest.ts";
+import { createParts } from "../parts.ts";
 import type { RepositoryKey } from "../store/store.ts";
+import type { UpkeepDeps } from "../upkeep/deps.ts";
+import { takeStep } from "../upkeep/step.ts";
 
-/** The one object that knows the store; `sql-schema.ts` has the arithmetic why one is enough. */
+/** What comes within this long of the limit's crossing is dealt with at once. */
+const SOON_MS = 5_000;
+
+/** The one object that knows the store, and keeps it in bounds; `sql-schema.ts` has the arithmetic why one is enough. */
 export class InventoryObject extends DurableObject<Env> implements Inventory {
   readonly #inventory: SqlInventory;
+  readonly #upkeep: SqlUpkeep;
+  readonly #limitBytes: number | null;
+  #deletion: Promise<unknown> | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#inventory = new SqlInventory({
-      sql: ctx.storage.sql,
-      transaction: (work) => ctx.storage.transactionSync(work),
-      now: Date.now,
-    });
+    const { sql } = ctx.storage;
+    const transaction = (work: () => void): void => ctx.storage.transactionSync(work);
+    this.#inventory = new SqlInventory({ sql, transaction, now: Date.now });
+    this.#upkeep = new SqlUpkeep({ sql, transaction });
+    this.#limitBytes = createParts(env).config.limitBytes;
   }
 
-  addManifest(
+  async addManifest(
     key: RepositoryKey,
     manifest: KnownManifest,
   ): Promise<{ readonly isNewRepository: boolean }> {
-    return this.#inventory.addManifest(key, manifest);
+    await this.#deletionsOver();
+    const added = await this.#inventory.addManifest(key, manifest);
+    await this.#watchLimit();
+    return added;
   }
 
-  addTag(key: RepositoryKey, tag: KnownTag): Promise<boolean> {
-    return this.#inventory.addTag(key, tag);
+  async addTag(key: RepositoryKey, tag: KnownTag): Promise<boolean> {
+    await this.#deletionsOver();
+    return await this.#inventory.addTag(key, tag);
   }
 
-  addBlob(digest: Digest, size: number): Promise<void> {
-    return this.#inventory.addBlob(digest, size);
+  async addBlob(digest: Digest, size: number): Promise<void> {
+    await this.#inventory.addBlob(digest, size);
+    await this.#watchLimit();
   }
 
   names(key: RepositoryKey, digest: Digest): Promise<boolean> {
@@ -49,5 +64,50 @@ export class InventoryObject extends DurableObject<Env> implements Inventory {
 
   usage(): Promise<StoreUsage> {
     return this.#inventory.usage();
+  }
+
+  /** Begins what is due, called by the cron trigger. The work is done by alarms, step after step. */
+  async wake(): Promise<void> {
+    await this.ctx.storage.setAlarm(Date.now());
+  }
+
+  override async alarm(): Promise<void> {
+    const { store, ledger, config, warn } = createParts(this.env);
+    const { limitBytes, retentionMs } = config;
+    const deps: UpkeepDeps = {
+      inventory: this.#inventory,
+      upkeep: this.#upkeep,
+      store,
+      ledger,
+      limitBytes,
+      retentionMs,
+      exclusively: (deletion) => this.#exclusively(deletion),
+      now: Date.now,
+    };
+    const delay = await takeStep(deps, warn);
+    if (delay !== null) await this.ctx.storage.setAlarm(Date.now() + delay);
+  }
+
+  /** A store that grows over its limit does not wait for the cron trigger. */
+  async #watchLimit(): Promise<void> {
+    if (this.#limitBytes === null || this.#upkeep.usedBytes() <= this.#limitBytes) return;
+    const { storage } = this.ctx;
+    if ((await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + SOON_MS);
+  }
+
+  async #exclusively<T>(deletion: () => Promise<T>): Promise<T> {
+    const running = deletion();
+    this.#deletion = running;
+    try {
+      return await running;
+    } finally {
+      this.#deletion = null;
+      // Those who waited come before the next deletion.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+  }
+
+  async #deletionsOver(): Promise<void> {
+    while (this.#deletion !== null) await this.#deletion.catch(() => undefined);
   }
 }

@@ -139,26 +139,26 @@ server = "https://registry-1.docker.io"
 `;
 }
 
-function buildkit({ host, isPlain }: MirrorAddress): string {
+function buildkit({ host, location, isPlain }: MirrorAddress): string {
   const plain = isPlain ? `\n[registry."${host}"]\n  http = true\n` : "";
   return `# /etc/buildkit/buildkitd.toml
 [registry."docker.io"]
-  mirrors = ["${host}"]
+  mirrors = ["${location}"]
 ${plain}`;
 }
 
-function podman({ host, isPlain }: MirrorAddress): string {
+function podman({ location, isPlain }: MirrorAddress): string {
   return `# /etc/containers/registries.conf.d/tidepool.conf
 [[registry]]
 prefix = "docker.io"
 location = "docker.io"
 
 [[registry.mirror]]
-location = "${host}"
+location = "${location}"
 ${isPlain ? "insecure = true\n" : ""}`;
 }
 
 /** One line, to be put behind the executor's other arguments. */
-function kaniko({ host, isPlain }: MirrorAddress): string {
-  return `--registry-mirror=${host}${isPlain ? ` --insecure-registry=${host}` : ""}\n`;
+function kaniko({ host, location, isPlain }: MirrorAddress): string {
+  return `--registry-mirror=${location}${isPlain ? ` --insecure-registry=${host}` : ""}\n`;
 }

@@ -20,6 +20,10 @@ const ICON =
 /** Written as one piece: a space more, and the policy's hash would not be the style's. */
 const STYLE_ELEMENT = trusted(`<style>${STYLE}</style>`);
 
+const LOG_OUT = html`<form method="post" action="logout">
+  <button type="submit">Log out</button>
+</form>`;
+
 /** Renders the whole document. */
 export function renderStatusPage(view: StatusView): string {
   const { activity, now, mirror, version } = view;
@@ -45,6 +49,7 @@ export function renderStatusPage(view: StatusView): string {
         </main>
         <footer>
           Tidepool ${version}. As of ${formatTime(now)}; load the page again for newer figures.
+          ${view.canLogOut ? LOG_OUT : null}
         </footer>
       </body>
     </html> `.toString();

@@ -48,4 +48,6 @@ export interface StatusView {
   readonly activity: Activity | "none" | "unreadable";
   /** What the store has, for a page without a log; may be cut short. */
   readonly repositories: readonly string[];
+  /** Whether a login opened the page. */
+  readonly canLogOut: boolean;
 }

@@ -47,23 +47,27 @@ tbody th { font-weight: 500; min-width: 9rem }
 .outcome.miss { color: var(--miss) }
 .outcome.stale { color: var(--bad); border-style: dashed }
 .outcome.hit, .outcome.revalidated { color: var(--accent) }
+form { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem }
+input, button { font: inherit; padding: .375rem .75rem; color: var(--text); background: var(--raised); border: 1px solid var(--muted); border-radius: .375rem }
+button { cursor: pointer }
+input:focus-visible, button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px }
 details { border-bottom: 1px solid var(--line) }
 summary { padding: .625rem 0; cursor: pointer }
 .names { columns: 16rem; padding-left: 1.25rem }
 `;
 
 /**
- * What the page may load and do: its own style sheet, and nothing else.
+ * What the page may load and do: its own style sheet, its own form where it has one, and nothing else.
  *
  * @param styleHash - SHA-256 of {@link STYLE} in base64
  */
-export function formatPolicy(styleHash: string): string {
+export function formatPolicy(styleHash: string, hasForm: boolean): string {
   return [
     "default-src 'none'",
     `style-src 'sha256-${styleHash}'`,
     "img-src data:",
     "base-uri 'none'",
-    "form-action 'none'",
+    `form-action ${hasForm ? "'self'" : "'none'"}`,
     "frame-ancestors 'none'",
   ].join("; ");
 }

@@ -64,14 +64,16 @@ export function renderLatestPulls(pulls: readonly PullRecord[], now: number): Ht
 }
 
 function renderPull(pull: PullRecord, now: number): Html {
-  const { upstream, repository, tag, digest, outcome, counted, client, blobs, timeMs } = pull;
+  const { upstream, repository, tag, digest, outcome, counted, client, token, blobs, timeMs } =
+    pull;
   const version = tag === null ? `@${digest.slice(0, DIGEST_LENGTH)}` : `:${shorten(tag, 60)}`;
   const agent = client.userAgent === "" ? "unnamed client" : shorten(client.userAgent, MAX_AGENT);
+  const by = token === undefined ? null : html`, token <bdi>${shorten(token, 60)}</bdi>`;
   const from = client.address === "" ? null : html` from <bdi>${shorten(client.address, 45)}</bdi>`;
   return html`<tr>
     <th scope="row">
       <bdi>${nameOf(upstream, repository)}${version}</bdi>
-      <small><bdi>${agent}</bdi>${from}, ${ago(timeMs, now)}</small>
+      <small><bdi>${agent}</bdi>${from}${by}, ${ago(timeMs, now)}</small>
     </th>
     <td class="became">
       <span class="outcome ${outcome}">${outcome}</span>

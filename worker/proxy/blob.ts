@@ -69,9 +69,12 @@ export async function openBlob(deps: BlobDeps, wanted: BlobWanted): Promise<Serv
     const stored = await openStored(deps, wanted, "hit");
     if (stored !== null) return stored;
     const start = await deps.fill.open(key, digest);
-    if (start.kind === "stored") return (await openStored(deps, wanted, "miss")) ?? unknownBlob();
-    if (start.kind === "filling") return openFilling(deps, wanted, start.size);
-    if (start.kind !== "store-failed") throw refusal(start);
+    if (start.kind === "stored") {
+      const filled = await openStored(deps, wanted, "miss");
+      if (filled !== null) return filled;
+      // Evicted as soon as it was stored.
+    } else if (start.kind === "filling") return openFilling(deps, wanted, start.size);
+    else if (start.kind !== "store-failed") throw refusal(start);
   } catch (error) {
     if (error instanceof RegistryError || error instanceof UpstreamError) throw error;
     if (error instanceof UnsatisfiableRange) throw error;

@@ -2,6 +2,7 @@ import { type Digest, digestAlgorithm, formatDigest } from "../oci/digest.ts";
 import { readManifest } from "../oci/manifest.ts";
 import { MEDIA_TYPE } from "../oci/media-type.ts";
 import type { Tag, TagOrDigest } from "../oci/tag.ts";
+import { describeManifest } from "../inventory/describe.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import { StoreError } from "../store/errors.ts";
 import type { RepositoryKey, Store, StoredManifest, StoredTag } from "../store/store.ts";
@@ -212,16 +213,7 @@ export class DirectGate implements ManifestGate {
   /** Has the inventory know a manifest, which must be so before it is stored, and the repository listed. */
   async #add(key: RepositoryKey, manifest: StoredManifest): Promise<void> {
     const { store, inventory } = this.#options;
-    const { digest, mediaType, bytes } = manifest;
-    const content = readManifest(new TextDecoder().decode(bytes), mediaType);
-    const { isNewRepository } = await inventory.addManifest(key, {
-      digest,
-      size: bytes.byteLength,
-      names: [...(content?.manifests ?? []), ...(content?.blobs ?? [])].map(
-        (named) => named.digest,
-      ),
-      subject: content?.subject?.digest ?? null,
-    });
+    const { isNewRepository } = await inventory.addManifest(key, describeManifest(manifest));
     const name = `${key.upstream}/${key.repository}`;
     // Its entry went when the last manifest was evicted.
     if (!isNewRepository && this.#listed.has(name)) return;

@@ -224,6 +224,6 @@ function manifestName({ upstream, repository, digest }: Omit<SeenManifest, "blob
   return `${upstream}/${repository}@${digest}`;
 }
 
-function cut({ address, userAgent }: Client): Client {
-  return { address, userAgent: userAgent.slice(0, MAX_USER_AGENT) };
+function cut({ userAgent, ...client }: Client): Client {
+  return { ...client, userAgent: userAgent.slice(0, MAX_USER_AGENT) };
 }

@@ -1,18 +1,14 @@
 import type { PullRecord } from "../contract/pull-log.ts";
 import { HOUR_MS } from "../ledger/sums.ts";
 import type { Activity, UpstreamHealth } from "../page/status.ts";
-import { type ApiDeps, readStats } from "./api.ts";
+import { type ApiDeps, describePull, readStats } from "./api.ts";
 
 const TOP_IMAGES = 10;
 const LATEST_PULLS = 20;
 const DAY_MS = 24 * HOUR_MS;
 
-/**
- * Reads what the status page shows of the log.
- *
- * @param tellWho - whether clients and the account are told by name: not where whoever may pull sees the page
- */
-export async function readActivity(deps: ApiDeps, tellWho: boolean): Promise<Activity> {
+/** Reads what the status page shows of the log. */
+export async function readActivity(deps: ApiDeps): Promise<Activity> {
   const now = deps.now();
   const untilMs = Math.ceil((now + 1) / HOUR_MS) * HOUR_MS;
   const { ledger } = deps;
@@ -30,14 +26,8 @@ export async function readActivity(deps: ApiDeps, tellWho: boolean): Promise<Act
       newest: true,
     }),
   ]);
-  const nobody = { address: "", userAgent: "" };
-  const latestPulls = latest.pulls
-    .toReversed()
-    .map((pull): PullRecord => (tellWho ? pull : { ...pull, client: nobody }));
-  const quotas = day.quotas.map(({ credential, quota }) => ({
-    credential: tellWho || credential === "anonymous" ? credential : "the mirror's account",
-    quota,
-  }));
+  const latestPulls = latest.pulls.toReversed().map(describePull);
+  const { quotas } = day;
   // The store's size is not in the log.
   const upstream = readHealth(latestPulls, quotas);
   return { day, week, topImages, latestPulls, quotas, storage: null, upstream };

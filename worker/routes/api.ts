@@ -5,6 +5,7 @@ import type { PullCounts, Stats } from "../contract/stats.ts";
 import {
   type Ledger,
   type LedgerSums,
+  type LoggedPull,
   type RepositoryId,
   type Sums,
   parsePullId,
@@ -42,10 +43,16 @@ export async function getPulls(deps: ApiDeps, request: Request): Promise<Respons
     // One more than asked for tells whether there is a next page.
     limit: limit + 1,
   });
-  const shown: readonly PullRecord[] = pulls.slice(0, limit);
+  const shown = pulls.slice(0, limit).map(describePull);
   const next = pulls.length > limit ? shown.at(-1)?.id : undefined;
-  const page: z.infer<typeof PullLogPage> = { completeSinceMs, pulls: [...shown] };
+  const page: z.infer<typeof PullLogPage> = { completeSinceMs, pulls: shown };
   return respond(page, next === undefined ? null : formatNextLink("/api/pulls", query.next(next)));
+}
+
+/** Tells of a pull as the contract has it. */
+export function describePull({ client, ...pull }: LoggedPull): PullRecord {
+  const { token, ...rest } = client;
+  return { ...pull, client: rest, ...(token === "" ? {} : { token }) };
 }
 
 /** `GET /api/catalog?n=&last=`: every repository with its tags and figures. */

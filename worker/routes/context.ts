@@ -56,9 +56,10 @@ export function findRepository(
 }
 
 /** Whom an answer goes to. */
-export function clientOf({ records }: RouteDeps, request: Request): Client {
+export function clientOf({ records, identity }: RouteDeps, request: Request): Client {
   return {
     address: readAddress(request, records.local),
     userAgent: request.headers.get("User-Agent") ?? "",
+    token: identity.token ?? "",
   };
 }

@@ -67,7 +67,7 @@ export async function getCatalog(deps: RouteDeps, request: Request): Promise<Res
   return Response.json({ repositories }, { headers });
 }
 
-/** Names the next page by the path that this one was asked by, whichever of the mirror's forms it has. */
+/** Names the next page by the path that this one was asked by, whichever of the mirror's forms it has, a secret in it too. */
 function linkNext(
   headers: Headers,
   request: Request,

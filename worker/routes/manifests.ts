@@ -68,7 +68,7 @@ function describe(served: ServedManifest, target: TagOrDigest, now: number): Hea
     "Cache-Control":
       target.kind === "digest"
         ? "private, max-age=31536000, immutable, no-transform"
-        : "no-cache, no-transform",
+        : "private, no-cache, no-transform",
     "X-Cache": served.outcome.toUpperCase(),
   });
   if (served.stale !== null) {

@@ -2,9 +2,17 @@ import { RegistryError } from "../oci/error-code.ts";
 import { type MirrorAddress, parseAddress } from "../page/address.ts";
 import { SETUPS, findSetup, listSetups } from "../page/setup-texts.ts";
 
-/** `GET /setup?client=`: what one client must be told to use this mirror; without a client, which ones there are. */
-export function getSetup(request: Request): Response {
-  const mirror = readAddress(request);
+/**
+ * `GET /setup?client=`: what one client must be told to use this mirror; without a client, which ones there are.
+ *
+ * The text holds the client's own secret where the address it was asked by holds it: it is to be pasted as it is, who
+ * asks has the secret already, no cache keeps the answer, and no page of another origin can read it. A secret that came
+ * in a header, or a wrong one, is never given back.
+ *
+ * @param ownPath - as the access check left it: `""`, or `/t/` and the secret that let this client in
+ */
+export function getSetup(request: Request, ownPath: string): Response {
+  const mirror = readMirrorAddress(request, ownPath);
   const client = new URL(request.url).searchParams.get("client");
   if (client === null) return respond(listSetups(mirror), {});
   const setup = findSetup(client);
@@ -26,9 +34,9 @@ export function getSetup(request: Request): Response {
  *
  * @throws {@link RegistryError} 400 where the `Host` header is no host's name
  */
-export function readAddress(request: Request): MirrorAddress {
+export function readMirrorAddress(request: Request, ownPath = ""): MirrorAddress {
   const url = URL.parse(request.url);
-  const mirror = url === null ? null : parseAddress(url.protocol, url.host);
+  const mirror = url === null ? null : parseAddress(url.protocol, url.host, ownPath);
   if (mirror === null)
     throw new RegistryError("UNSUPPORTED", {
       status: 400,

@@ -1,13 +1,23 @@
-import { type Digest, digestAlgorithm, digestHex } from "../oci/digest.ts";
+import { type Digest, digestAlgorithm, digestHex, parseDigest } from "../oci/digest.ts";
 import type { ByteRange } from "../oci/range.ts";
 import { type RepositoryName, parseRepository } from "../oci/repository.ts";
 import { type Tag, parseTag } from "../oci/tag.ts";
-import type { RepositoryKey } from "./store.ts";
+import type { ObjectKind, RepositoryKey } from "./store.ts";
 
 /*
  * Every R2 key is built and parsed here. `:` and `@` separate what follows a repository's name, since neither can
  * stand in one: the tags of `library/a` are never mixed with those of `library/a/b`.
  */
+
+/** `<kind>/<name>`: the key of a listed object. */
+export function objectKey(kind: ObjectKind, name: string): string {
+  return `${kind}/${name}`;
+}
+
+/** Reads `sha256/<hex>`, which follows `blobs/` in a key. */
+export function parseBlobName(name: string): Digest | null {
+  return parseDigest(name.replace("/", ":"));
+}
 
 /** `blobs/sha256/<hex>`: content-addressed, one for all repositories. */
 export function blobKey(digest: Digest): string {
@@ -24,6 +34,16 @@ export function manifestName(key: RepositoryKey, digest: Digest): string {
   return `${key.upstream}/${key.repository}@${digest}`;
 }
 
+/** Reads {@link manifestName}. */
+export function parseManifestName(
+  name: string,
+): { readonly key: RepositoryKey; readonly digest: Digest } | null {
+  const at = name.lastIndexOf("@");
+  const key = parseRepositoryName(name.slice(0, Math.max(0, at)));
+  const digest = parseDigest(name.slice(at + 1));
+  return key === null || digest === null ? null : { key, digest };
+}
+
 /** `manifests/<upstream>/<repository>@<digest>`. */
 export function manifestKey(key: RepositoryKey, digest: Digest): string {
   return `manifests/${manifestName(key, digest)}`;
@@ -37,6 +57,16 @@ export function tagPrefix(key: RepositoryKey): string {
 /** `<upstream>/<repository>:<tag>`: what names a tag among all, and follows `tags/` in its key. */
 export function tagName(key: RepositoryKey, tag: Tag): string {
   return `${key.upstream}/${key.repository}:${tag}`;
+}
+
+/** Reads {@link tagName}. */
+export function parseTagName(
+  name: string,
+): { readonly key: RepositoryKey; readonly tag: Tag } | null {
+  const colon = name.lastIndexOf(":");
+  const key = parseRepositoryName(name.slice(0, Math.max(0, colon)));
+  const tag = parseTag(name.slice(colon + 1));
+  return key === null || tag === null ? null : { key, tag };
 }
 
 /** `tags/<upstream>/<repository>:<tag>`. */
@@ -62,4 +92,26 @@ export function catalogKey(key: RepositoryKey): string {
 /** Reads the repository out of a key under a prefix. */
 export function parseCatalogKey(key: string, prefix: string): RepositoryName | null {
   return key.startsWith(prefix) ? parseRepository(key.slice(prefix.length)) : null;
+}
+
+/** Reads `<upstream>/<repository>`, which follows `catalog/` in a key; an upstream's name has no slash. */
+export function parseRepositoryName(name: string): RepositoryKey | null {
+  const slash = name.indexOf("/");
+  const repository = parseRepository(name.slice(slash + 1));
+  return slash <= 0 || repository === null ? null : { upstream: name.slice(0, slash), repository };
+}
+
+/** `<day>/<page>.json`, as in `2026-11-24/000001.json`: a page of that day's catalog, in the contract's schema. */
+export function snapshotPageName(day: string, page: number): string {
+  return `${day}/${String(page).padStart(6, "0")}.json`;
+}
+
+/** `<day>/complete.json`: written last, it says that all pages are there and how many. */
+export function snapshotEndName(day: string): string {
+  return `${day}/complete.json`;
+}
+
+/** Reads the day out of a snapshot's name. */
+export function parseSnapshotDay(name: string): string | null {
+  return /^(\d{4}-\d{2}-\d{2})\//.exec(name)?.[1] ?? null;
 }

@@ -1,7 +1,9 @@
 import { type Digest, digestAlgorithm, digestHex, parseDigest } from "../oci/digest.ts";
 import { type ByteRangeSpec, resolveRange } from "../oci/range.ts";
+import { attempt } from "./attempt.ts";
 import { StoreError } from "./errors.ts";
 import * as keys from "./keys.ts";
+import { createObjectStore } from "./r2-objects.ts";
 import type {
   BlobStore,
   CatalogStore,
@@ -28,6 +30,7 @@ export function createR2Store(bucket: Bucket): Store {
     ...createBlobStore(bucket),
     ...createChunkStore(bucket),
     ...createCatalogStore(bucket),
+    ...createObjectStore(bucket),
   };
 }
 
@@ -99,8 +102,7 @@ function createChunkStore(bucket: Bucket): ChunkStore {
     },
     async deleteChunks(digest, chunks) {
       const all = chunks.map((chunk) => keys.chunkKey(digest, chunk));
-      for (let start = 0; start < all.length; start += MAX_BATCH)
-        await attempt("delete chunks", () => bucket.delete(all.slice(start, start + MAX_BATCH)));
+      await createObjectStore(bucket).deleteObjects(all);
     },
   };
 }
@@ -179,21 +181,4 @@ async function list(bucket: Bucket, prefix: string, page: Page): Promise<string[
 /** R2 checks a whole put against the digest and stores nothing where it is another's. */
 function checksum(digest: Digest): R2PutOptions {
   return { [digestAlgorithm(digest)]: digestHex(digest) };
-}
-
-/**
- * Tells the store's own errors from those of a body that was being put: R2's end in their code, as in
- * `put: Internal error (10001)` or `put: Unspecified error (0)`, seen from a disk that would not take the bytes. A
- * body's error comes through as it was thrown.
- */
-async function attempt<T>(operation: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    const code = /\((\d{1,5})\)\s*$/.exec(cause instanceof Error ? cause.message : "")?.[1];
-    // 10037 BadDigest, seen from R2's simulator and named in the R2 documentation's error list.
-    if (code === "10037") throw new StoreError("digest-mismatch", { operation, cause });
-    if (code === undefined && operation.startsWith("put")) throw cause;
-    throw new StoreError("failed", { operation, cause });
-  }
 }

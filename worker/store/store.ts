@@ -109,5 +109,33 @@ export interface CatalogStore {
   listRepositories(upstream: string, page: Page): Promise<RepositoryName[]>;
 }
 
+/** What the first part of a key says: `keys.ts` has them all. */
+export type ObjectKind = "manifests" | "tags" | "catalog" | "blobs" | "fills" | "snapshots";
+
+/** An object as it is listed. */
+export interface ListedObject {
+  /** Its key without the first part. */
+  readonly name: string;
+  /** In bytes. */
+  readonly size: number;
+  /** When it was put, in milliseconds since the epoch. */
+  readonly uploadedMs: number;
+  /** What a tag points at; `null` for all others. */
+  readonly digest: Digest | null;
+}
+
+/** All objects, whatever they are, for eviction and the sweep. */
+export interface ObjectStore {
+  /** The next objects of a kind in order of their names, at most 1000, after a name; one operation. */
+  listObjects(
+    kind: ObjectKind,
+    after: string | null,
+  ): Promise<{ readonly objects: readonly ListedObject[]; readonly isLast: boolean }>;
+  /** Deletes objects by their keys, a thousand with one operation; one that is not there is no error. */
+  deleteObjects(keys: readonly string[]): Promise<void>;
+  /** Stores a page of a snapshot, or what says that all its pages are there. */
+  putSnapshot(name: string, text: string): Promise<void>;
+}
+
 /** All that the mirror keeps. */
-export type Store = ManifestStore & TagStore & BlobStore & ChunkStore & CatalogStore;
+export type Store = ManifestStore & TagStore & BlobStore & ChunkStore & CatalogStore & ObjectStore;

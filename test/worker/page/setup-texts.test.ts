@@ -8,8 +8,11 @@ import { SETUPS, findSetup } from "../../../worker/page/setup-texts.ts";
 const secure = address("https:", "mirror.example.com");
 const plain = address("http:", "127.0.0.1:8787");
 
-function address(protocol: string, host: string): MirrorAddress {
-  const parsed = parseAddress(protocol, host);
+/** As a client sees it whose own address holds a secret. */
+const own = address("http:", "127.0.0.1:8787", "/t/k3ys3cr3tk3ys3cr3tk3y1");
+
+function address(protocol: string, host: string, path = ""): MirrorAddress {
+  const parsed = parseAddress(protocol, host, path);
   if (parsed === null) throw new Error(`${host} is no host`);
   return parsed;
 }
@@ -146,3 +149,28 @@ describe("an address", () => {
     expect(parseAddress("javascript:", "a.example")).toBeNull();
   });
 });
+
+test.each([
+  ["dockerd", `"http://127.0.0.1:8787/t/k3ys3cr3tk3ys3cr3tk3y1"`],
+  ["dind", `--registry-mirror=http://127.0.0.1:8787/t/k3ys3cr3tk3ys3cr3tk3y1"`],
+  ["gitlab-runner", `--registry-mirror=http://127.0.0.1:8787/t/k3ys3cr3tk3ys3cr3tk3y1"`],
+  ["containerd", `[host."http://127.0.0.1:8787/t/k3ys3cr3tk3ys3cr3tk3y1"]`],
+  [
+    "buildkit",
+    `mirrors = ["127.0.0.1:8787/t/k3ys3cr3tk3ys3cr3tk3y1"]\n\n[registry."127.0.0.1:8787"]\n  http = true`,
+  ],
+  ["podman", `location = "127.0.0.1:8787/t/k3ys3cr3tk3ys3cr3tk3y1"\ninsecure = true`],
+  [
+    "kaniko",
+    `--registry-mirror=127.0.0.1:8787/t/k3ys3cr3tk3ys3cr3tk3y1 --insecure-registry=127.0.0.1:8787\n`,
+  ],
+])("%s is told an address with a path where it takes one", (client, expected) => {
+  expect(findSetup(client)?.text(own)).toContain(expected);
+});
+
+test.each(["/t/", "/t/k3y/", "/t/K3Y", "/x/k3y", '/t/k3y"', "/t/k3y\n"])(
+  "%j is no path of an address",
+  (path) => {
+    expect(parseAddress("https:", "mirror.example.com", path)).toBeNull();
+  },
+);
