@@ -33,7 +33,8 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function until(what: string, isThere: () => Promise<boolean>): Promise<void> {
+/** Waits until something answers, for 30 s. */
+export async function until(what: string, isThere: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 150; tries += 1) {
     if (await isThere().catch(() => false)) return;
     await delay(200);
