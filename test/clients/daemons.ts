@@ -1,11 +1,10 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
+import { freePort } from "../../worker/local/port.ts";
 
 const run = promisify(execFile);
 
@@ -21,19 +20,8 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return port;
-}
-
-async function until(what: string, isThere: () => Promise<boolean>): Promise<void> {
+/** Waits for something to come true, at most 30 s. */
+export async function until(what: string, isThere: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 150; tries += 1) {
     if (await isThere().catch(() => false)) return;
     await delay(200);
@@ -41,7 +29,8 @@ async function until(what: string, isThere: () => Promise<boolean>): Promise<voi
   throw new Error(`${what} did not come up in 30 s`);
 }
 
-async function end(child: ChildProcess): Promise<void> {
+/** Ends a program and waits until it is gone. */
+export async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null) return;
   const gone = new Promise((resolve) => {
     child.once("exit", resolve);
@@ -53,7 +42,7 @@ async function end(child: ChildProcess): Promise<void> {
 /** Starts Debian's docker-registry; with an upstream it is a pull-through proxy, as the plainest of mirrors is. */
 export async function startRegistry(folder: string, upstream?: string): Promise<Running> {
   await mkdir(folder, { recursive: true });
-  const port = await freePort();
+  const port = await freePort("127.0.0.1");
   const url = `http://127.0.0.1:${port}`;
   const config = [
     "version: 0.1",

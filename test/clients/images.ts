@@ -43,6 +43,20 @@ export async function buildImage(largeLayerBytes: number): Promise<Image> {
     packLayer((root) => writeFile(join(root, "large"), randomBytes(largeLayerBytes))),
     packLayer((root) => writeFile(join(root, "greeting"), "served by the tide\n")),
   ]);
+  return assemble(layers);
+}
+
+/** Builds an image of so many layers, each with one file of random bytes. */
+export async function buildLayeredImage(count: number, layerBytes: number): Promise<Image> {
+  const layers: Layer[] = [];
+  for (let number = 0; number < count; number += 1)
+    layers.push(
+      await packLayer((root) => writeFile(join(root, `file-${number}`), randomBytes(layerBytes))),
+    );
+  return assemble(layers);
+}
+
+function assemble(layers: readonly Layer[]): Image {
   const config = contentOf(
     JSON.stringify({
       architecture: "amd64",

@@ -15,11 +15,18 @@ export interface TestMirror {
   runScheduled(): Promise<void>;
 }
 
-/** Starts the real Worker on workerd, in a folder that goes away with it. */
-export async function startTestMirror(variables: Record<string, string>): Promise<TestMirror> {
+/**
+ * Starts the real Worker on workerd, in a folder that goes away with it.
+ *
+ * @param script - the bundled Worker where it is not the real one's own entry
+ */
+export async function startTestMirror(
+  variables: Record<string, string>,
+  script?: Promise<string>,
+): Promise<TestMirror> {
   const data = await mkdtemp(join(tmpdir(), "tidepool-test-"));
   const options = { host: "127.0.0.1", data, variables: { ACCESS: "open", ...variables } };
-  let mirror = await startMirror({ ...options, port: 0 });
+  let mirror = await startMirror({ ...options, port: 0 }, script);
   const { url } = mirror;
   return {
     url,
@@ -28,7 +35,7 @@ export async function startTestMirror(variables: Record<string, string>): Promis
     async restart(whileDown) {
       await mirror.stop();
       whileDown?.();
-      mirror = await startMirror({ ...options, port: Number(url.port) });
+      mirror = await startMirror({ ...options, port: Number(url.port) }, script);
     },
     runScheduled: () => mirror.runScheduled(),
     async stop() {

@@ -1,10 +1,16 @@
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-/** Bundles the Worker as `wrangler deploy` does, into one ES module. */
-export async function bundleWorker(): Promise<string> {
+/**
+ * Bundles the Worker as `wrangler deploy` does, into one ES module.
+ *
+ * @param entry - the entry where it is not the Worker's own
+ */
+export async function bundleWorker(
+  entry: URL = new URL("../index.ts", import.meta.url),
+): Promise<string> {
   const result = await build({
-    entryPoints: [fileURLToPath(new URL("../index.ts", import.meta.url))],
+    entryPoints: [fileURLToPath(entry)],
     bundle: true,
     format: "esm",
     target: "es2024",

@@ -8,6 +8,7 @@ import type { FillLog } from "./blob-fill.ts";
 import { type ChunkPlan, PARALLEL_CHUNKS } from "./chunk-plan.ts";
 import { transferMs } from "./deadline.ts";
 import { Readers } from "./readers.ts";
+import { watchPut } from "./watched-put.ts";
 
 /** What the fetcher works with. */
 export interface ChunkFetcherOptions {
@@ -117,7 +118,7 @@ export class ChunkFetcher {
         this.plan.failed(chunk);
         return;
       }
-      await store.putChunk(digest, chunk, body.body);
+      await watchPut(store, digest, store.putChunk(digest, chunk, body.body));
     } catch (error) {
       this.plan.failed(chunk);
       await this.#afterFailure(error);

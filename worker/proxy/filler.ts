@@ -8,6 +8,7 @@ import type { FillFailure, FillLog, FillStart, Segment } from "./blob-fill.ts";
 import { ChunkFetcher } from "./chunk-fetcher.ts";
 import { Deadline, transferMs } from "./deadline.ts";
 import { ChunkPlan } from "./chunk-plan.ts";
+import { watchPut } from "./watched-put.ts";
 
 /** What one fill works with. */
 export interface FillerOptions {
@@ -43,6 +44,11 @@ export class Filler {
   readonly #opening = Promise.withResolvers<FillStart>();
   #waiting = Promise.withResolvers<void>();
   #fetcher: ChunkFetcher | null = null;
+  /**
+   * What the opening is answered with once the store has taken a chunk or given back an older one: until then there is
+   * nothing to send, and a store that turns out to be away must not have cost a client its answer.
+   */
+  #opens: FillStart | null = null;
   #end: FillStart | null = null;
   #verified = false;
 
@@ -143,7 +149,8 @@ export class Filler {
   async #fillSmall(first: BlobBody, size: number): Promise<boolean> {
     const { store, digest } = this.#options;
     try {
-      await store.putBlob(digest, await this.#whole(first, size));
+      const body = await this.#whole(first, size);
+      await watchPut(store, digest, store.putBlob(digest, body));
       return true;
     } catch (error) {
       if (!(error instanceof StoreError)) return false;
@@ -153,7 +160,8 @@ export class Filler {
     const deadline = new Deadline(transferMs({ first: 0, last: size }));
     const again = await this.#open(null, { deadline });
     if (again?.size !== size || again.range !== null) throw this.#wrongDigest();
-    await store.putBlob(digest, again.body).catch((error: unknown) => {
+    const put = store.putBlob(digest, again.body);
+    await watchPut(store, digest, put).catch((error: unknown) => {
       throw error instanceof StoreError && error.kind === "digest-mismatch"
         ? this.#wrongDigest(error)
         : error;
@@ -182,9 +190,13 @@ export class Filler {
   async #fillChunks(plan: ChunkPlan, first: BlobBody | null): Promise<FillStart> {
     const { key, log } = this.#options;
     if (plan.chunks.length === 0) log.begin(key, plan.size);
-    const fetcher = new ChunkFetcher({ ...this.#options, plan, changed: () => this.#changed() });
+    this.#opens = { kind: "filling", size: plan.size };
+    const changed = (): void => {
+      this.#proved();
+      this.#changed();
+    };
+    const fetcher = new ChunkFetcher({ ...this.#options, plan, changed });
     this.#fetcher = fetcher;
-    this.#opening.resolve({ kind: "filling", size: plan.size });
     const fetching = fetcher.run(first);
     try {
       await Promise.all([fetching, this.#verify(plan, fetching)]);
@@ -224,6 +236,7 @@ export class Filler {
       if (body === null) throw this.#lostChunk();
       await body.pipeTo(hash, { preventClose: true });
       offset = chunk.last + 1;
+      this.#proved();
     }
     await hash.getWriter().close();
     if (formatDigest(algorithm, await hash.digest) !== digest) throw this.#wrongDigest();
@@ -243,7 +256,7 @@ export class Filler {
       }
       await writable.close();
     };
-    const put = store.putBlob(digest, readable);
+    const put = watchPut(store, digest, store.putBlob(digest, readable));
     const joined = joining().catch(async (error: unknown) => {
       await writable.abort(error).catch(() => undefined);
       throw error;
@@ -271,6 +284,11 @@ export class Filler {
     const chunks = log.read()?.chunks ?? [];
     log.clear();
     await store.deleteChunks(digest, chunks).catch(() => undefined);
+  }
+
+  /** The store has shown that it works. */
+  #proved(): void {
+    if (this.#opens !== null) this.#opening.resolve(this.#opens);
   }
 
   #changed(): void {

@@ -1,7 +1,6 @@
 import { BatchBuilder, lastPullMs } from "../ledger/batch.ts";
 import type {
   BlobSum,
-  Client,
   Ledger,
   LedgerBatch,
   PullEvent,
@@ -34,8 +33,6 @@ const MAX_HELD = 10_000;
 /** 4 MiB: manifests whose names were told, about 30,000. */
 const TOLD_BYTES = 4 * 1024 * 1024;
 const TOLD_ENTRY_BYTES = 128;
-/** Longer ones are no client's but somebody's joke. */
-const MAX_USER_AGENT = 256;
 
 /** What of a request a record needs to outlive its answer. */
 export interface Flushing {
@@ -74,7 +71,7 @@ export class Recorder {
   /** A manifest GET was answered 200 with these bytes. */
   pull(event: PullEvent, bytes: Uint8Array, flushing: Flushing): void {
     if (!this.#hasRoom(event.timeMs, flushing)) return;
-    this.#held.pull({ ...event, client: cut(event.client) }, () => this.#tell(event, bytes));
+    this.#held.pull(event, () => this.#tell(event, bytes));
     this.#plan(flushing);
   }
 
@@ -91,9 +88,9 @@ export class Recorder {
     flushing: Flushing,
   ): void {
     if (!this.#hasRoom(null, flushing)) return;
-    const { outcome, client, ...rest } = blob;
+    const { outcome, ...rest } = blob;
     const hits = outcome === "hit" ? 1 : 0;
-    this.#held.blob({ ...rest, client: cut(client), hits, misses: 1 - hits });
+    this.#held.blob({ ...rest, hits, misses: 1 - hits });
     this.#plan(flushing);
   }
 
@@ -222,8 +219,4 @@ export class Recorder {
 
 function manifestName({ upstream, repository, digest }: Omit<SeenManifest, "blobs">): string {
   return `${upstream}/${repository}@${digest}`;
-}
-
-function cut({ userAgent, ...client }: Client): Client {
-  return { ...client, userAgent: userAgent.slice(0, MAX_USER_AGENT) };
 }

@@ -11,6 +11,9 @@ import type { Digest } from "../oci/digest.ts";
 import type { RepositoryKey, Store } from "../store/store.ts";
 import type { Upstream, Upstreams } from "../upstream/upstream.ts";
 
+/** Longer ones are no client's but somebody's joke. */
+const MAX_USER_AGENT = 256;
+
 /** What recording an answer needs. */
 interface RecordDeps {
   readonly recorder: Recorder;
@@ -59,7 +62,7 @@ export function findRepository(
 export function clientOf({ records, identity }: RouteDeps, request: Request): Client {
   return {
     address: readAddress(request, records.local),
-    userAgent: request.headers.get("User-Agent") ?? "",
+    userAgent: (request.headers.get("User-Agent") ?? "").slice(0, MAX_USER_AGENT),
     token: identity.token ?? "",
   };
 }

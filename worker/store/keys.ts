@@ -29,6 +29,11 @@ export function chunkKey(digest: Digest, chunk: ByteRange): string {
   return `fills/${digestAlgorithm(digest)}/${digestHex(digest)}/${chunk.first}-${chunk.last}`;
 }
 
+/** `fills/sha256/<hex>/probe`: there for a moment, to see whether the store takes anything. */
+export function probeKey(digest: Digest): string {
+  return `fills/${digestAlgorithm(digest)}/${digestHex(digest)}/probe`;
+}
+
 /** `<upstream>/<repository>@<digest>`: what names a manifest among all, and follows `manifests/` in its key. */
 export function manifestName(key: RepositoryKey, digest: Digest): string {
   return `${key.upstream}/${key.repository}@${digest}`;

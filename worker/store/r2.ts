@@ -104,6 +104,11 @@ function createChunkStore(bucket: Bucket): ChunkStore {
       const all = chunks.map((chunk) => keys.chunkKey(digest, chunk));
       await createObjectStore(bucket).deleteObjects(all);
     },
+    async probe(digest) {
+      const key = keys.probeKey(digest);
+      await attempt("put probe", () => bucket.put(key, new Uint8Array(1)));
+      await attempt("delete probe", () => bucket.delete(key));
+    },
   };
 }
 

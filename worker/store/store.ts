@@ -100,6 +100,8 @@ export interface ChunkStore {
     body: ReadableStream<Uint8Array> | Uint8Array,
   ): Promise<void>;
   deleteChunks(digest: Digest, chunks: readonly ByteRange[]): Promise<void>;
+  /** Puts a byte beside a fill's chunks and deletes it. @throws {@link StoreError} where the store takes nothing */
+  probe(digest: Digest): Promise<void>;
 }
 
 /** The repositories that something was pulled from. */

@@ -1,0 +1,143 @@
+/**
+ * Says what a new daemon.json and config.toml ask of a runner's host: `node plan.ts FOLDER`, run by templates/runner.
+ *
+ * FOLDER holds `daemon.json` and `config.toml` as they should be and, with `.before` behind the name, as they are; any may
+ * be missing. Files that are as they should be are taken away, secrets are put in, and `action` and `mirrors` are
+ * written beside what is left. Exit code 2 where a file is refused; nothing that is printed holds a secret.
+ *
+ * @module
+ */
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { getStaticTOMLValue, parseTOML } from "toml-eslint-parser";
+
+/**
+ * What dockerd takes over at SIGHUP. A key that is gone is not taken over: its old value stays until a restart.
+ *
+ * @see moby, daemon/reload.go, "Reload"
+ */
+const RELOADED: ReadonlySet<string> = new Set([
+  "debug",
+  "default-runtime",
+  "insecure-registries",
+  "labels",
+  "live-restore",
+  "max-concurrent-downloads",
+  "max-concurrent-uploads",
+  "max-download-attempts",
+  "registry-mirrors",
+  "runtimes",
+  "shutdown-timeout",
+]);
+
+/** A file that must not be put in place; the message is for the job's log. */
+class Refusal extends Error {
+  override readonly name = "Refusal";
+}
+
+type Daemon = Readonly<Record<string, unknown>>;
+
+function plan(folder: string): void {
+  const daemon = read(join(folder, "daemon.json"));
+  if (daemon !== null) {
+    const after = parseDaemon(daemon, "daemon.json");
+    const before = read(join(folder, "daemon.json.before"));
+    if (before === daemon) rmSync(join(folder, "daemon.json"));
+    const { action, keys } = compare(before, after);
+    if (before !== daemon) say(`daemon.json: ${action}${keys === "" ? "" : ` for ${keys}`}`);
+    writeFileSync(join(folder, "action"), `${action}\n`);
+    writeFileSync(join(folder, "mirrors"), listMirrors(after));
+  }
+  const runner = read(join(folder, "config.toml"));
+  if (runner === null) return;
+  const filled = fillIn(runner);
+  checkRunner(filled);
+  if (filled === read(join(folder, "config.toml.before"))) rmSync(join(folder, "config.toml"));
+  else {
+    writeFileSync(join(folder, "config.toml"), filled, { mode: 0o600 });
+    say("config.toml: changes");
+  }
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+function parseDaemon(text: string, name: string): Daemon {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+      return value as Daemon;
+  } catch (error) {
+    throw new Refusal(`${name} is no JSON: ${error instanceof Error ? error.message : ""}`);
+  }
+  throw new Refusal(`${name} must be a JSON object`);
+}
+
+/** What has to happen for the file to be in force, and the keys that ask for it. */
+function compare(before: string | null, after: Daemon): { action: string; keys: string } {
+  let old: Daemon = {};
+  try {
+    old = before === null ? {} : parseDaemon(before, "the host's daemon.json");
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    // What is there could not have been loaded at all: only a restart makes sure that this one is.
+    return { action: "restart", keys: "a file that was broken" };
+  }
+  const all = [...new Set([...Object.keys(old), ...Object.keys(after)])];
+  const changed = all.filter((key) => JSON.stringify(old[key]) !== JSON.stringify(after[key]));
+  const heavy = changed.filter((key) => !RELOADED.has(key) || after[key] === undefined);
+  if (heavy.length > 0) return { action: "restart", keys: heavy.join(", ") };
+  if (changed.length > 0) return { action: "reload", keys: changed.join(", ") };
+  return { action: "none", keys: "" };
+}
+
+/** As `docker info` lists them. @see moby, registry/config.go, "ValidateMirror" */
+function listMirrors(daemon: Daemon): string {
+  const mirrors = daemon["registry-mirrors"] ?? [];
+  if (!Array.isArray(mirrors)) throw new Refusal("daemon.json: registry-mirrors must be a list");
+  return mirrors.map((mirror) => `${String(mirror).replace(/\/$/, "")}/\n`).join("");
+}
+
+/** `@RUNNER_TOKEN@` becomes the variable's value: secrets do not lie in the repository. */
+function fillIn(text: string): string {
+  return text.replaceAll(/@(RUNNER_[A-Z0-9_]+)@/g, (_, name: string) => {
+    const value = process.env[name] ?? "";
+    if (value === "") throw new Refusal(`config.toml wants the variable ${name}, which is not set`);
+    if (!/^[\w.:/@+=-]+$/.test(value))
+      throw new Refusal(`the variable ${name} holds what cannot stand in config.toml`);
+    return value;
+  });
+}
+
+function checkRunner(text: string): void {
+  let value: unknown;
+  try {
+    value = getStaticTOMLValue(parseTOML(text));
+  } catch (error) {
+    const { lineNumber } = error as { lineNumber?: number };
+    throw new Refusal(
+      `config.toml is no TOML${lineNumber === undefined ? "" : `, line ${lineNumber}`}`,
+    );
+  }
+  const { runners } = value as { runners?: unknown };
+  if (!Array.isArray(runners) || runners.length === 0)
+    throw new Refusal("config.toml has no [[runners]]: every runner of the host would be gone");
+}
+
+try {
+  plan(process.argv[2] ?? ".");
+} catch (error) {
+  if (!(error instanceof Refusal)) throw error;
+  process.stderr.write(`plan: ${error.message}\n`);
+  process.exitCode = 2;
+}

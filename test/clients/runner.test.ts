@@ -1,0 +1,206 @@
+import { execFile } from "node:child_process";
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { BUSYBOX } from "./images.ts";
+import { type RunnerHost, hasHost, startHost } from "./runner-host.ts";
+
+const run = promisify(execFile);
+
+if (!hasHost)
+  console.warn("skipped: openssh-server or docker.io is not installed, or this is not root");
+
+const FIRST = '{"registry-mirrors": ["http://127.0.0.1:1"]}\n';
+const SECOND = '{"registry-mirrors": ["http://127.0.0.1:2"], "live-restore": true}\n';
+const TOKEN = "glrt-aaaabbbbccccdddd";
+const RUNNER = `concurrent = 2
+[[runners]]
+  name = "one"
+  token = "@RUNNER_TOKEN@"
+  executor = "docker"
+`;
+
+describe.skipIf(!hasHost)("the runner template, on a real host", { timeout: 120_000 }, () => {
+  let host: RunnerHost;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tidepool-runner-"));
+    host = await startHost(folder);
+  });
+  afterAll(async () => {
+    await host.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+  beforeEach(async () => {
+    await writeFile(join(folder, "calls"), "");
+  });
+
+  const mirrors = () => host.docker("info", "--format", "{{.RegistryConfig.Mirrors}}");
+  const pid = () => readFile(join(folder, "pid"), "utf8");
+
+  it("reloads nothing where nothing has changed", async () => {
+    await host.write("daemon.json", FIRST);
+    const { code, output } = await host.ship();
+    expect({ code, output }).toMatchObject({ code: 0 });
+    expect(output).toContain("nothing has changed");
+    expect(await host.calls()).toEqual([]);
+  });
+
+  it("reloads dockerd where the mirrors have changed, and restarts nothing", async () => {
+    const before = await pid();
+    await host.write("daemon.json", SECOND);
+    const { code, output } = await host.ship();
+    expect({ code, output }).toMatchObject({ code: 0 });
+    expect(output).toContain("daemon.json: reload for registry-mirrors, live-restore");
+    expect(output).toContain("daemon.json: in force (reload)");
+    expect(await mirrors()).toContain("http://127.0.0.1:2/");
+    expect(await host.dockerLog()).toContain("Reloaded configuration");
+    expect(await host.calls()).toEqual(["reload docker"]);
+    expect(await pid()).toBe(before);
+    expect(await readFile(host.daemonJson, "utf8")).toBe(SECOND);
+  });
+
+  it("keeps the file's owner and rights, and leaves nothing beside it but the one before", async () => {
+    await host.write("daemon.json", FIRST);
+    expect((await host.ship()).code).toBe(0);
+    expect((await stat(host.daemonJson)).mode & 0o777).toBe(0o644);
+    await host.write("daemon.json", SECOND);
+    expect((await host.ship()).code).toBe(0);
+  });
+
+  it.each([
+    ["is no JSON", '{"registry-mirrors": [}', "daemon.json is no JSON"],
+    ["is no object", "[]", "must be a JSON object"],
+    ["has mirrors that are no list", '{"registry-mirrors": "x"}', "must be a list"],
+  ])(
+    "refuses a file that %s before anything is sent, and keeps the old one",
+    async (_, text, why) => {
+      await host.write("daemon.json", text);
+      const { code, output } = await host.ship();
+      expect(code).toBe(2);
+      expect(output).toContain(why);
+      expect(await readFile(host.daemonJson, "utf8")).toBe(SECOND);
+      expect(await host.calls()).toEqual([]);
+    },
+  );
+
+  it("puts the old file back where dockerd refuses the new one at the reload", async () => {
+    const before = await pid();
+    await host.write(
+      "daemon.json",
+      '{"registry-mirrors": ["http://127.0.0.1:3", "ftp://x"], "live-restore": true}',
+    );
+    const { code, output } = await host.ship();
+    expect(code).toBe(1);
+    expect(output).toMatch(
+      /the old daemon\.json is back, and dockerd runs|dockerd refuses daemon\.json/,
+    );
+    expect(await readFile(host.daemonJson, "utf8")).toBe(SECOND);
+    expect(await mirrors()).toContain("http://127.0.0.1:2/");
+    expect(await pid()).toBe(before);
+  });
+
+  it("puts the old file back where the daemon does not come back from a restart", async () => {
+    // Given by a flag too: each is fine by itself, and no look at the file alone can see it.
+    await host.write("daemon.json", SECOND.replace("{", '{"data-root": "/nowhere", '));
+    const { code, output } = await host.ship();
+    expect(code).toBe(1);
+    expect(output).toContain("daemon.json: restart for data-root");
+    expect(output).toContain("the old daemon.json is back, and dockerd runs");
+    expect(await host.calls()).toEqual(["restart docker", "reset-failed docker", "restart docker"]);
+    expect(await readFile(host.daemonJson, "utf8")).toBe(SECOND);
+    expect(await mirrors()).toContain("http://127.0.0.1:2/");
+  });
+
+  it("restarts for a key that a reload leaves as it was: one that is gone", async () => {
+    const before = await pid();
+    await host.write("daemon.json", '{"live-restore": true}\n');
+    const { code, output } = await host.ship();
+    expect({ code, output }).toMatchObject({ code: 0 });
+    expect(output).toContain("daemon.json: in force (restart)");
+    expect(await mirrors()).toBe("[]\n");
+    expect(await pid()).not.toBe(before);
+    await host.write("daemon.json", SECOND);
+    expect((await host.ship()).output).toContain("in force (reload)");
+  });
+
+  it("ends no container by a restart: it waits for live-restore, and with it the container lives on", async () => {
+    await host.write("daemon.json", FIRST);
+    expect((await host.ship()).output).toContain("restart for live-restore");
+    const root = join(folder, "image");
+    await mkdir(join(root, "bin"), { recursive: true });
+    await copyFile(BUSYBOX, join(root, "bin/busybox"));
+    await chmod(join(root, "bin/busybox"), 0o755);
+    await run("tar", ["-C", root, "-cf", join(folder, "image.tar"), "."]);
+    await host.docker("import", join(folder, "image.tar"), "sleeper");
+    const command = ["sleeper", "/bin/busybox", "sleep", "600"];
+    const id = (await host.docker("run", "--detach", "--network=none", ...command)).trim();
+
+    await host.write("daemon.json", FIRST.replace("{", '{"log-driver": "local", '));
+    const refused = await host.ship();
+    expect(refused.code).toBe(1);
+    expect(refused.output).toContain("would end the containers that run: set live-restore first");
+    expect(await readFile(host.daemonJson, "utf8")).toBe(FIRST);
+
+    await host.write("daemon.json", SECOND);
+    expect((await host.ship()).output).toContain("in force (reload)");
+    await host.write("daemon.json", SECOND.replace("{", '{"log-driver": "local", '));
+    const { code, output } = await host.ship();
+    expect({ code, output }).toMatchObject({ code: 0 });
+    expect(output).toContain("in force (restart)");
+    expect(await host.docker("ps", "--quiet", "--no-trunc")).toBe(`${id}\n`);
+    await host.docker("rm", "--force", id);
+    await host.write("daemon.json", SECOND);
+    expect((await host.ship()).code).toBe(0);
+  });
+
+  it("puts config.toml in place with the token from a variable, which is printed nowhere", async () => {
+    await host.write("config.toml", RUNNER);
+    const { code, output } = await host.ship({ RUNNER_TOKEN: TOKEN });
+    expect({ code, output }).toMatchObject({ code: 0 });
+    expect(output).not.toContain(TOKEN);
+    expect(await readFile(host.configToml, "utf8")).toBe(RUNNER.replace("@RUNNER_TOKEN@", TOKEN));
+    expect((await stat(host.configToml)).mode & 0o777).toBe(0o600);
+    const again = await host.ship({ RUNNER_TOKEN: TOKEN });
+    expect(again.output).toContain("nothing has changed");
+    expect(await host.calls()).toEqual([]);
+  });
+
+  it.each([
+    { what: "is no TOML", text: "[[runners]\n", token: TOKEN, why: "config.toml is no TOML, line" },
+    { what: "has no runner", text: "concurrent = 1\n", token: TOKEN, why: "has no [[runners]]" },
+    { what: "lacks a variable", text: RUNNER, token: "", why: "RUNNER_TOKEN, which is not set" },
+    { what: "a variable would break", text: RUNNER, token: 'x"\ny', why: "what cannot stand in" },
+  ])("refuses a config.toml that $what, and keeps the old one", async ({ text, token, why }) => {
+    const before = await readFile(host.configToml, "utf8");
+    await host.write("config.toml", text);
+    const { code, output } = await host.ship({ RUNNER_TOKEN: token });
+    expect(code).toBe(2);
+    expect(output).toContain(why);
+    expect(await readFile(host.configToml, "utf8")).toBe(before);
+    await host.write("config.toml", RUNNER);
+  });
+
+  it("trusts no host whose key is another than the one that was pinned", async () => {
+    const known = join(folder, "other_hosts");
+    const text = await readFile(join(folder, "known_hosts"), "utf8");
+    const key = await readFile(join(folder, "user_key.pub"), "utf8");
+    await writeFile(known, `${text.split(" ")[0]} ${key}`);
+    const { code, output } = await host.ship({ SSH_KNOWN_HOSTS: known, RUNNER_TOKEN: TOKEN });
+    expect(code).toBe(1);
+    expect(output).toContain("Host key verification failed");
+    expect(await host.calls()).toEqual([]);
+  });
+
+  it("stops at the first host that goes wrong", async () => {
+    await host.write("daemon.json", FIRST.replace(":1", ":4"));
+    const hosts = `root@127.0.0.1:1 ${host.address}`;
+    const { code, output } = await host.ship({ RUNNER_HOSTS: hosts, RUNNER_TOKEN: TOKEN });
+    expect(code).toBe(1);
+    expect(output).toContain("root@127.0.0.1:1: cannot be asked");
+    expect(await readFile(host.daemonJson, "utf8")).toBe(SECOND);
+  });
+});
