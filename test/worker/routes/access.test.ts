@@ -1,4 +1,3 @@
-import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { PullLogPage } from "../../../worker/contract/pull-log.ts";
 import { type EdgeMirror, startEdgeMirror } from "../../helpers/edge.ts";
@@ -32,6 +31,10 @@ afterAll(async () => {
 });
 
 const TAG = "/v2/team/app/manifests/1";
+
+async function read(path: string, more = {}): Promise<string> {
+  return (await mirror.ask({ path, ...more })).body;
+}
 
 test("the log tells whose token each pull was, and the blobs are each one's own", async () => {
   const blob = `/v2/team/app/blobs/${image.blobs[0]?.digest}`;
@@ -83,25 +86,23 @@ describe("a list's next page is where the client asked", () => {
 });
 
 describe("/setup", () => {
-  const ask = async (path: string, more = {}) => (await mirror.ask({ path, ...more })).body;
-
   test("keeps the secret that the address was asked by", async () => {
-    expect(JSON.parse(await ask(`/t/${SHOP}/setup?client=dockerd`))).toEqual({
+    expect(JSON.parse(await read(`/t/${SHOP}/setup?client=dockerd`))).toEqual({
       "registry-mirrors": [`http://mirror.example.com/t/${SHOP}`],
     });
-    expect(JSON.parse(await ask("/setup?client=dockerd", { label: SHOP }))).toEqual({
+    expect(JSON.parse(await read("/setup?client=dockerd", { label: SHOP }))).toEqual({
       "registry-mirrors": [`http://${SHOP}.mirror.example.com`],
     });
-    expect(await ask(`/t/${SHOP}/setup`)).toContain(
+    expect(await read(`/t/${SHOP}/setup`)).toContain(
       `http://mirror.example.com/t/${SHOP}/setup?client=podman\n`,
     );
   });
 
   test("and no other: not one from a header, not one that opened nothing", async () => {
     const headers = { authorization: `Bearer ${SHOP}` };
-    expect(await ask("/setup?client=dockerd", { headers })).not.toContain(SHOP);
+    expect(await read("/setup?client=dockerd", { headers })).not.toContain(SHOP);
     const wrong = "wr0ngs3cr3twr0ngs3cr3t";
-    const inside = await ask(`/t/${wrong}/setup?client=dockerd`, { address: INSIDE });
+    const inside = await read(`/t/${wrong}/setup?client=dockerd`, { address: INSIDE });
     expect(JSON.parse(inside)).toEqual({ "registry-mirrors": ["http://mirror.example.com"] });
   });
 
@@ -135,145 +136,6 @@ test("the ping names a scheme with a 200, so that skopeo and Podman send their l
   expect(ping.headers["www-authenticate"]).toBe('Basic realm="tidepool", charset="UTF-8"');
   expect((await mirror.ask("/healthz")).headers["www-authenticate"]).toBeUndefined();
   expect((await mirror.ask(TAG)).headers["www-authenticate"]).toBeUndefined();
-});
-
-describe("hostile requests are refused, and the mirror goes on", () => {
-  const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
-  test.each<[string, Record<string, string | string[]>]>([
-    ["ten kilobytes of bearer", { authorization: `Bearer ${"a".repeat(10_000)}` }],
-    ["ten kilobytes of password", { authorization: basic(`u:${"a".repeat(7_000)}`) }],
-    ["two headers", { authorization: [`Bearer ${SHOP}`, `Bearer ${OPS}`] }],
-    ["two schemes in one header", { authorization: `Basic ${btoa(`u:${SHOP}`)}, Bearer ${SHOP}` }],
-    ["a scheme without credentials", { authorization: "Bearer" }],
-    ["another scheme", { authorization: `Token ${SHOP}` }],
-    ["parameters in place of a token", { authorization: `Bearer token="${SHOP}"` }],
-    ["a secret and more", { authorization: `Bearer ${SHOP}x` }],
-    ["a secret in upper case", { authorization: `Bearer ${SHOP.toUpperCase()}` }],
-    ["the secret as the user", { authorization: basic(`${SHOP}:`) }],
-    ["bytes that are no text", { authorization: `Basic ${btoa("\u00FF\u0000:\u00FE")}` }],
-    ["no base64", { authorization: "Basic !!!" }],
-    ["another header that proxies know", { "proxy-authorization": `Bearer ${SHOP}` }],
-    ["an address made up", { "cf-connecting-ip": INSIDE }],
-    [
-      "an address in other words",
-      { "x-forwarded-for": INSIDE, "x-real-ip": INSIDE, forwarded: `for=${INSIDE}` },
-    ],
-    ["a host in other words", { "x-forwarded-host": `${SHOP}.mirror.example.com` }],
-    ["a cookie", { cookie: `token=${SHOP}; tidepool=${SHOP}` }],
-  ])("%s", async (_what, headers) => {
-    const { status, headers: answered } = await mirror.ask({ path: TAG, headers });
-    expect(status).toBe(403);
-    expect(answered["www-authenticate"]).toBeUndefined();
-    expect((await mirror.ask(`/t/${SHOP}${TAG}`)).status).toBe(200);
-  });
-
-  test.each([
-    `/t/${SHOP}%2fv2/team/app/manifests/1`,
-    `/t%2f${SHOP}${TAG}`,
-    `/%74/${SHOP}${TAG}`,
-    `/t/${SHOP.replace("s", "%73")}${TAG}`,
-    `/t/${SHOP.replace("s", "%2573")}${TAG}`,
-    `/v2/%74/${SHOP}/team/app/manifests/1`,
-    `/v2%2ft%2f${SHOP}/team/app/manifests/1`,
-    `/T/${SHOP}${TAG}`,
-    `//t/${SHOP}${TAG}`,
-    `/t//${SHOP}${TAG}`,
-    `/t/${SHOP}/../${TAG}`,
-    `/v2/team/app/manifests/1?token=${SHOP}`,
-    `/t/ ${SHOP}${TAG}`.replace(" ", "%20"),
-    `/t/${SHOP}%00${TAG}`,
-    `/t/${SHOP}%0d%0aX:%20y${TAG}`,
-    `/t/${"a".repeat(8000)}${TAG}`,
-    "/t/",
-    "/t//",
-    "/t",
-  ])("%s", async (path) => {
-    const { status, body } = await mirror.ask(path);
-    expect([400, 403, 404]).toContain(status);
-    expect(body).not.toContain(SHOP);
-  });
-
-  test("a path that goes back and forth is the path it leads to", async () => {
-    expect((await mirror.ask(`/x/../t/${SHOP}${TAG}`)).status).toBe(200);
-    expect((await mirror.ask(`/t/${SHOP}/x/..${TAG}`)).status).toBe(200);
-    expect((await mirror.ask(`/t/${SHOP}/v2/../api/pulls`)).status).toBe(403);
-  });
-
-  /** Writes what no client library would. */
-  function sendRaw(text: string): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const socket = connect(Number(mirror.url.port), mirror.url.hostname, () => socket.end(text));
-      let answer = "";
-      socket.setEncoding("latin1");
-      socket.on("data", (chunk: string) => (answer += chunk));
-      socket.on("close", () => resolve(answer));
-      socket.on("error", reject);
-    });
-  }
-
-  test.each([
-    [
-      "a bare LF in a header",
-      `GET ${TAG} HTTP/1.1\r\nHost: m\r\nAuthorization: Bearer x\nX-A: b\r\n\r\n`,
-    ],
-    [
-      "a CR in a header",
-      `GET ${TAG} HTTP/1.1\r\nHost: m\r\nAuthorization: Bearer ${SHOP}\rX\r\n\r\n`,
-    ],
-    [
-      "a NUL in a header",
-      `GET ${TAG} HTTP/1.1\r\nHost: m\r\nAuthorization: Bearer ${SHOP}\0\r\n\r\n`,
-    ],
-    [
-      "a folded header",
-      `GET ${TAG} HTTP/1.1\r\nHost: m\r\nAuthorization: Bearer\r\n ${SHOP}x\r\n\r\n`,
-    ],
-    ["two hosts", `GET ${TAG} HTTP/1.1\r\nHost: m\r\nHost: ${SHOP}.m.example\r\n\r\n`],
-  ])("%s", async (_what, text) => {
-    const answer = await sendRaw(text);
-    expect(answer).toMatch(/^HTTP\/1\.1 4\d\d |^$/);
-    expect(answer).not.toContain(SHOP);
-    expect((await mirror.ask(`/t/${SHOP}${TAG}`)).status).toBe(200);
-  });
-});
-
-describe("guessing", () => {
-  const wrong = (guess: number): string => `wr0ngs3cr3twr0ngs3cr3t${guess}`;
-
-  test("ends after ten different secrets, for the guesser's address alone, whatever it tries next", async () => {
-    const address = "203.0.113.99";
-    for (let guess = 0; guess < 10; guess += 1)
-      expect((await mirror.ask({ path: `/t/${wrong(guess)}${TAG}`, address })).status).toBe(403);
-    for (const asked of [
-      { path: `/t/${SHOP}${TAG}` },
-      { path: TAG, label: SHOP },
-      { path: TAG, headers: { authorization: `Bearer ${SHOP}` } },
-    ]) {
-      const { status, headers, body } = await mirror.ask({ ...asked, address });
-      expect(status).toBe(429);
-      expect(Number(headers["retry-after"])).toBeGreaterThan(500);
-      expect(JSON.parse(body)).toMatchObject({ errors: [{ code: "TOOMANYREQUESTS" }] });
-    }
-    expect((await mirror.ask({ path: `/t/${SHOP}${TAG}`, address: "203.0.113.98" })).status).toBe(
-      200,
-    );
-    // Bare pings and health checks are nobody's guess.
-    expect((await mirror.ask({ path: "/healthz", address })).status).toBe(200);
-    expect((await mirror.ask({ path: "/v2/", address })).status).toBe(200);
-  });
-
-  test("is not what a daemon with an old secret does, however often it asks", async () => {
-    const address = "203.0.113.100";
-    for (let times = 0; times < 30; times += 1)
-      expect((await mirror.ask({ path: `/t/${wrong(99)}${TAG}`, address })).status).toBe(403);
-    expect((await mirror.ask({ path: `/t/${SHOP}${TAG}`, address })).status).toBe(200);
-  });
-
-  test("locks nobody out whom another rule lets in", async () => {
-    for (let guess = 0; guess < 12; guess += 1)
-      await mirror.ask({ path: `/t/${wrong(guess)}${TAG}`, address: INSIDE });
-    expect((await mirror.ask({ path: TAG, address: INSIDE })).status).toBe(200);
-  });
 });
 
 describe("on a machine of one's own, where nothing vouches for an address", () => {

@@ -217,6 +217,15 @@ test("nothing of it is in the log", async () => {
     expect(told).not.toContain(secret);
 });
 
+function logInAt(local: TestMirror, token: string): Promise<Response> {
+  return local.fetch("/login", {
+    method: "POST",
+    headers: { ...FORM, origin: local.url.origin },
+    body: new URLSearchParams({ token }),
+    redirect: "manual",
+  });
+}
+
 describe("on a machine of one's own", () => {
   let guarded: TestMirror;
   let closed: TestMirror;
@@ -237,16 +246,9 @@ describe("on a machine of one's own", () => {
   });
 
   test("without an address to tell by, guessing ends too, and the right token still opens", async () => {
-    const ask = (token: string) =>
-      guarded.fetch("/login", {
-        method: "POST",
-        headers: { ...FORM, origin: guarded.url.origin },
-        body: new URLSearchParams({ token }),
-        redirect: "manual",
-      });
-    for (let guess = 0; guess < 10; guess += 1) await ask(`guess ${guess}`);
-    expect((await ask("guess 11")).status).toBe(429);
-    expect((await ask(TOKEN)).status).toBe(303);
+    for (let guess = 0; guess < 10; guess += 1) await logInAt(guarded, `guess ${guess}`);
+    expect((await logInAt(guarded, "guess 11")).status).toBe(429);
+    expect((await logInAt(guarded, TOKEN)).status).toBe(303);
   });
 
   test("a closed mirror without a token has nothing to log in to", async () => {
