@@ -90,7 +90,20 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
 }
 
 function createApiDeps(parts: Parts): ApiDeps {
-  return { ledger: parts.ledger(), credential: parts.credential(DOCKER_HUB), now: Date.now };
+  const { ledger, credential, inventory, config, warn } = parts;
+  return {
+    ledger: ledger(),
+    credential: credential(DOCKER_HUB),
+    storage: async () => {
+      try {
+        return { ...(await inventory.usage()), limitBytes: config.limitBytes };
+      } catch (error) {
+        warn("the store's size could not be told", error);
+        return null;
+      }
+    },
+    now: Date.now,
+  };
 }
 
 /** The repository's gate; where Durable Objects are away, this request asks for itself. */
