@@ -6,6 +6,10 @@ import type { LedgerObject } from "./objects/ledger.ts";
 import type { ManifestGateObject } from "./objects/manifest-gate.ts";
 import { DOCKER_HUB } from "./oci/reference.ts";
 import type { Credentials } from "./upstream/auth.ts";
+import {
+  type PrivateRepositories,
+  parsePrivateRepositories,
+} from "./proxy/private-repositories.ts";
 import { type Registry, parseApiUrl, parseRegistries } from "./upstream/registries.ts";
 
 /** The Worker's bindings, as wrangler.toml names them. */
@@ -19,6 +23,8 @@ export interface Env {
   readonly UPSTREAMS?: string;
   readonly DOCKERHUB_USERNAME?: string;
   readonly DOCKERHUB_TOKEN?: string;
+  readonly PRIVATE_REPOSITORIES?: string;
+  readonly PUBLIC_TTL_SECONDS?: string;
   readonly TAG_TTL_SECONDS?: string;
   readonly ACCESS?: string;
   readonly ACCESS_TOKENS?: string;
@@ -34,6 +40,10 @@ export interface Env {
 export interface Config {
   /** Docker Hub first. */
   readonly registries: readonly Registry[];
+  /** What clients with a token may read though it is not public. */
+  readonly privateRepositories: PrivateRepositories;
+  /** For how long a repository counts as public once it was proven to be. */
+  readonly publicTtlMs: number;
   readonly tagTtlMs: number;
   /** Who may pull; without rules nobody may. */
   readonly access: { readonly rules: AccessRules; readonly secrets: readonly TokenSecret[] };
@@ -63,7 +73,9 @@ export class ConfigError extends Error {
 const DEFAULT_UPSTREAM = "https://registry-1.docker.io";
 /** A HEAD per tag and minute costs nothing at Docker Hub and keeps `latest` honest. */
 const DEFAULT_TAG_TTL_SECONDS = 60;
-const MAX_TAG_TTL_SECONDS = 30 * 24 * 3600;
+/** What a repository's owner may expect of a change to private, and what a HEAD costs for each of them. */
+const DEFAULT_PUBLIC_TTL_SECONDS = 3600;
+const MAX_TTL_SECONDS = 30 * 24 * 3600;
 const DAY_MS = 24 * 3_600_000;
 const DEFAULT_PULL_LOG_DAYS = 30;
 /** What one ledger object can hold of a busy mirror: `ledger/sql-schema.ts` has the arithmetic. */
@@ -79,10 +91,16 @@ const MIN_ADMIN_TOKEN = 16;
  * @throws {@link ConfigError} that names the variable; nothing is silently replaced by a default
  */
 export function parseConfig(env: Env): Config {
+  const registries = [readDockerHub(env), ...readRegistries(env)];
+  const access = readAccess(env);
+  const { TAG_TTL_SECONDS, PUBLIC_TTL_SECONDS } = env;
   return {
-    registries: [readDockerHub(env), ...readRegistries(env)],
-    tagTtlMs: readSeconds("TAG_TTL_SECONDS", env.TAG_TTL_SECONDS) * 1000,
-    access: readAccess(env),
+    registries,
+    privateRepositories: readPrivateRepositories(env, { registries, access }),
+    publicTtlMs:
+      readSeconds("PUBLIC_TTL_SECONDS", PUBLIC_TTL_SECONDS, DEFAULT_PUBLIC_TTL_SECONDS) * 1000,
+    tagTtlMs: readSeconds("TAG_TTL_SECONDS", TAG_TTL_SECONDS, DEFAULT_TAG_TTL_SECONDS) * 1000,
+    access,
     adminToken: readAdminToken(env.ADMIN_TOKEN),
     pullLogMs: readDays("PULL_LOG_DAYS", env.PULL_LOG_DAYS) * DAY_MS,
     retentionMs: readRetention(env.RETENTION_DAYS),
@@ -116,11 +134,27 @@ function readCredentials(env: Env): Credentials | null {
   return { username, password };
 }
 
-function readSeconds(variable: string, value: string | undefined): number {
-  if (value === undefined) return DEFAULT_TAG_TTL_SECONDS;
+/** Nobody could be let in, or nothing be had: that is said here and not by a 404 to whoever pulls. */
+function readPrivateRepositories(
+  env: Env,
+  { registries, access }: Pick<Config, "registries" | "access">,
+): PrivateRepositories {
+  const refuse = refuseBy("PRIVATE_REPOSITORIES");
+  const listed = parsePrivateRepositories(env.PRIVATE_REPOSITORIES ?? "", refuse);
+  if (listed.upstreams.length > 0 && access.rules.tokens.length === 0)
+    refuse("needs a token:<name> in ACCESS: only clients with a token may pull them");
+  const bare = listed.upstreams.find(
+    (upstream) => !registries.some(({ name, credentials }) => name === upstream && credentials),
+  );
+  if (bare !== undefined) refuse(`has repositories of ${bare}, for which there is no account`);
+  return listed;
+}
+
+function readSeconds(variable: string, value: string | undefined, orElse: number): number {
+  if (value === undefined) return orElse;
   const seconds = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
-  if (!(seconds <= MAX_TAG_TTL_SECONDS))
-    throw new ConfigError(variable, `must be whole seconds from 0 to ${MAX_TAG_TTL_SECONDS}`);
+  if (!(seconds <= MAX_TTL_SECONDS))
+    throw new ConfigError(variable, `must be whole seconds from 0 to ${MAX_TTL_SECONDS}`);
   return seconds;
 }
 

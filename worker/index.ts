@@ -4,12 +4,12 @@ import type { Digest } from "./oci/digest.ts";
 import { DOCKER_HUB } from "./oci/reference.ts";
 import { type Parts, createParts } from "./parts.ts";
 import type { ManifestGate } from "./proxy/manifest-gate.ts";
+import type { ProofDeps } from "./proxy/proof.ts";
 import type { RequestRecord } from "./middleware/request-log.ts";
 import { readActivity } from "./routes/activity.ts";
 import type { ApiDeps } from "./routes/api.ts";
-import type { RouteDeps } from "./routes/context.ts";
+import type { FoundRepository, RouteDeps } from "./routes/context.ts";
 import type { RepositoryKey } from "./store/store.ts";
-import type { Upstream } from "./upstream/upstream.ts";
 
 export { BlobFillObject } from "./objects/blob-fill.ts";
 export { InventoryObject } from "./objects/inventory.ts";
@@ -60,6 +60,13 @@ function logRequest(record: RequestRecord): void {
 function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: RequestParts): RouteDeps {
   const { store, memory, config, warn, recorder, records, credential } = parts;
   const upstreams = parts.createUpstreams();
+  const { publicTtlMs } = config;
+  const proof = (key: RepositoryKey): ProofDeps => ({
+    proofs: memory.proofs,
+    gate: gateOf(parts, env, key),
+    publicTtlMs,
+    now: Date.now,
+  });
   return {
     identity,
     store,
@@ -69,11 +76,15 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
       memory,
       gate: gateOf(parts, env, key),
       tagTtlMs: config.tagTtlMs,
+      publicTtlMs: config.publicTtlMs,
       now: Date.now,
     }),
-    blobs: (upstream: Upstream, digest: Digest) => ({
+    proof,
+    privateRepositories: config.privateRepositories,
+    blobs: ({ key, upstream, shown }: FoundRepository, digest: Digest) => ({
       store,
       upstream,
+      leave: { proof: proof(key), named: memory.named, inventory: parts.inventory, shown, warn },
       fill: env.BLOB_FILL.getByName(digest),
       waitUntil,
       warn,
@@ -90,7 +101,20 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
 }
 
 function createApiDeps(parts: Parts): ApiDeps {
-  return { ledger: parts.ledger(), credential: parts.credential(DOCKER_HUB), now: Date.now };
+  const { ledger, credential, inventory, config, warn } = parts;
+  return {
+    ledger: ledger(),
+    credential: credential(DOCKER_HUB),
+    storage: async () => {
+      try {
+        return { ...(await inventory.usage()), limitBytes: config.limitBytes };
+      } catch (error) {
+        warn("the store's size could not be told", error);
+        return null;
+      }
+    },
+    now: Date.now,
+  };
 }
 
 /** The repository's gate; where Durable Objects are away, this request asks for itself. */
@@ -105,7 +129,8 @@ function gateOf(parts: Parts, env: Env, key: RepositoryKey): ManifestGate {
     }
   };
   return {
-    check: (asked, target, held) => orElse((gate) => gate.check(asked, target, held)),
-    pull: (asked, target) => orElse((gate) => gate.pull(asked, target)),
+    check: (asked, target, asking) => orElse((gate) => gate.check(asked, target, asking)),
+    pull: (asked, target, audience) => orElse((gate) => gate.pull(asked, target, audience)),
+    prove: (asked, probe) => orElse((gate) => gate.prove(asked, probe)),
   };
 }

@@ -7,6 +7,7 @@ import { withinReach } from "./inventory/within-reach.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { DirectGate } from "./proxy/manifest-gate.ts";
 import { formatRepository } from "./oci/reference.ts";
+import { type ProofLog, Prover } from "./proxy/proof.ts";
 import { Recorder } from "./proxy/recorder.ts";
 import { type ManifestMemory, createManifestMemory, forgetManifest } from "./proxy/manifest.ts";
 import { UseTeller } from "./proxy/use-teller.ts";
@@ -15,7 +16,7 @@ import type { Store } from "./store/store.ts";
 import { createTokenCache } from "./upstream/auth.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import type { Registry } from "./upstream/registries.ts";
-import type { Upstreams } from "./upstream/upstream.ts";
+import type { Upstream, Upstreams } from "./upstream/upstream.ts";
 import { createUpstreams } from "./upstream/upstreams.ts";
 import { VERSION } from "./version.ts";
 
@@ -37,7 +38,8 @@ export interface Parts {
   readonly credential: (upstream: string) => string;
   /** Clients for one request or one Durable Object; tokens are shared, requests under way are not. */
   readonly createUpstreams: () => Upstreams;
-  readonly createGate: () => DirectGate;
+  /** @param proofs - by default of this gate alone */
+  readonly createGate: (proofs?: ProofLog) => DirectGate;
   readonly warn: (message: string, error: unknown) => void;
 }
 
@@ -55,7 +57,7 @@ export function createParts(env: Env): Parts {
   const store = createR2Store(env.STORE);
   const now = Date.now;
   const attempts = new FailedAttempts(now);
-  const { tagTtlMs, registries } = config;
+  const { tagTtlMs, publicTtlMs, registries } = config;
   const createClients = createClientsOf(registries);
   const memory = createManifestMemory();
   const inventory = withinReach(() => env.INVENTORY.getByName("inventory"));
@@ -82,8 +84,11 @@ export function createParts(env: Env): Parts {
     }),
     credential: (upstream) => nameCredential(registries, upstream),
     createUpstreams: createClients,
-    createGate: () =>
-      new DirectGate({ store, inventory, upstreams: createClients(), tagTtlMs, now, warn }),
+    createGate: (proofs = createForgetfulLog()) => {
+      const upstreams = createClients();
+      const prover = new Prover({ upstreams, proofs, publicTtlMs, now });
+      return new DirectGate({ store, inventory, upstreams, prover, tagTtlMs, now, warn });
+    },
     warn,
   };
   made.set(env, parts);
@@ -99,22 +104,33 @@ function nameCredential(registries: readonly Registry[], upstream: string): stri
 /** What one isolate learns of a registry's tokens is kept apart from every other registry's. */
 function createClientsOf(registries: readonly Registry[]): () => Upstreams {
   const known = new Map(
-    registries.map((registry) => [registry.name, { registry, cache: createTokenCache() }]),
+    registries.map((registry) => {
+      const caches = { account: createTokenCache(), anonymous: createTokenCache() };
+      return [registry.name, { registry, caches }];
+    }),
   );
-  const create = (name: string) => {
+  const create = (name: string, identity: "account" | "anonymous"): Upstream => {
     const found = known.get(name);
     if (found === undefined) throw new Error(`no registry ${name}`);
-    const { registry, cache } = found;
+    const { registry } = found;
     return createUpstreamClient({
       ...registry,
-      cache,
+      credentials: identity === "account" ? registry.credentials : null,
+      cache: found.caches[identity],
       userAgent: `tidepool/${VERSION}`,
       // Workers' fetch must be called as a global's method.
       fetch: (input, init) => fetch(input, init),
       now: Date.now,
     });
   };
-  return () => createUpstreams([...known.keys()], create);
+  const names = [...known.keys()];
+  const hasAccount = (name: string): boolean => known.get(name)?.registry.credentials !== null;
+  return () => createUpstreams({ names, hasAccount, create });
+}
+
+/** Where no Durable Object can be reached: a proof is made again for each request. */
+function createForgetfulLog(): ProofLog {
+  return { read: () => null, write: () => undefined, clear: () => undefined };
 }
 
 /** One JSON object per event: a static message, and the error's name and text as fields. */

@@ -65,8 +65,16 @@ export interface Daemon extends Running {
   readonly docker: (...args: readonly string[]) => Promise<string>;
 }
 
-/** Starts dockerd with exactly these flags beside those that keep it apart from any other. */
-export async function startDockerd(folder: string, flags: readonly string[]): Promise<Daemon> {
+/**
+ * Starts dockerd with exactly these flags beside those that keep it apart from any other.
+ *
+ * @param environment - what it has beside this process's own
+ */
+export async function startDockerd(
+  folder: string,
+  flags: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Daemon> {
   await mkdir(folder, { recursive: true });
   const socket = `unix://${join(folder, "docker.sock")}`;
   const child = spawn(
@@ -80,7 +88,7 @@ export async function startDockerd(folder: string, flags: readonly string[]): Pr
       "--iptables=false",
       ...flags,
     ],
-    { stdio: "ignore" },
+    { stdio: "ignore", env: { ...process.env, ...environment } },
   );
   const env = { ...process.env, DOCKER_HOST: socket, DOCKER_CONFIG: folder };
   const docker = async (...args: readonly string[]): Promise<string> => {

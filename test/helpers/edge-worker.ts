@@ -2,6 +2,7 @@
  * The real Worker behind a stand-in for what Cloudflare's edge does to a request before a Worker sees it:
  * - `CF-Connecting-IP` is the connection's address, whatever the client sent (Cloudflare, "HTTP request headers")
  * - `request.cf` is there (Workers, "Request", `cf`)
+ * - a request whose host cannot be read is 400 and goes no further
  * - the URL is https where the client's connection was
  *
  * Who runs the test says through `X-Edge-Address` and `X-Edge-Scheme` what the connection was like; neither goes on. What
@@ -26,8 +27,9 @@ for (const level of ["log", "warn", "error"] as const)
 
 const edge: Handler = {
   async fetch(request, env, ctx) {
-    if (URL.parse(request.url)?.pathname === "/edge/log")
-      return Response.json(lines.splice(0, lines.length));
+    const asked = URL.parse(request.url);
+    if (asked === null) return new Response(null, { status: 400 });
+    if (asked.pathname === "/edge/log") return Response.json(lines.splice(0, lines.length));
     const headers = new Headers(request.headers);
     const address = headers.get("X-Edge-Address") ?? "198.51.100.1";
     const isSecure = headers.get("X-Edge-Scheme") === "https";

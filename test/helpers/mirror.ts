@@ -8,8 +8,13 @@ export interface TestMirror {
   readonly url: URL;
   readonly data: string;
   fetch(path: string, init?: RequestInit): Promise<Response>;
-  /** Stops it and starts it again on the same data and port. @param whileDown - done in between */
-  restart(whileDown?: () => void): Promise<void>;
+  /**
+   * Stops it and starts it again on the same data and port.
+   *
+   * @param whileDown - done in between
+   * @param changed - variables in place of those it had
+   */
+  restart(whileDown?: (() => void) | null, changed?: Record<string, string>): Promise<void>;
   stop(): Promise<void>;
   /** Does what the cron trigger does. */
   runScheduled(): Promise<void>;
@@ -32,10 +37,11 @@ export async function startTestMirror(
     url,
     data,
     fetch: (path, init) => fetch(new URL(path, url), init),
-    async restart(whileDown) {
+    async restart(whileDown, changed = options.variables) {
       await mirror.stop();
       whileDown?.();
-      mirror = await startMirror({ ...options, port: Number(url.port) }, script);
+      const again = { ...options, variables: changed, port: Number(url.port) };
+      mirror = await startMirror(again, script);
     },
     runScheduled: () => mirror.runScheduled(),
     async stop() {

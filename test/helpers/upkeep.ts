@@ -47,8 +47,8 @@ export class StoreWorld {
   inventory!: SqlInventory;
   upkeep!: SqlUpkeep;
 
-  /** Called before each operation of the store; what it throws is what the bucket answers. */
-  onOperation: (operation: keyof Bucket) => void = () => undefined;
+  /** Called before and after each operation of the store; what it throws is what the bucket answers. */
+  onOperation: (operation: keyof Bucket, when: "before" | "after") => void = () => undefined;
 
   constructor(bucket: Bucket) {
     this.bucket = bucket;
@@ -57,8 +57,10 @@ export class StoreWorld {
         get: (target, operation: keyof Bucket) => {
           const call = target[operation] as (...args: unknown[]) => unknown;
           return async (...args: unknown[]) => {
-            this.onOperation(operation);
-            return await call.apply(target, args);
+            this.onOperation(operation, "before");
+            const answer = await call.apply(target, args);
+            this.onOperation(operation, "after");
+            return answer;
           };
         },
       }),

@@ -37,6 +37,8 @@ export const Stats = z.object({
   buckets: z.array(PullCounts.extend({ startMs: TimeMs })),
   /** One for each credential, by a name that is no secret (`anonymous` without one); `null` before any answer told. */
   quotas: z.array(z.object({ credential: z.string(), quota: Quota.nullable() })),
+  /** What the store holds now, whatever span was asked for; `limitBytes` is `null` where there is no limit. */
+  storage: z.object({ usedBytes: Count, limitBytes: Count.nullable() }).optional(),
 });
 
 /** @see {@link Stats} */

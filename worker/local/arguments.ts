@@ -22,8 +22,9 @@ export const USAGE = `Usage: npm start [-- options]
   --host ADDRESS      address to listen on (default 127.0.0.1)
   --data FOLDER       where images and state are kept (default .tidepool)
   --var NAME=VALUE    a variable of the Worker; may be repeated
-                      UPSTREAM, UPSTREAMS, DOCKERHUB_USERNAME, DOCKERHUB_TOKEN, TAG_TTL_SECONDS, ACCESS,
-                      ACCESS_TOKENS, ADMIN_TOKEN, PULL_LOG_DAYS, RETENTION_DAYS, STORAGE_LIMIT_BYTES
+                      UPSTREAM, UPSTREAMS, DOCKERHUB_USERNAME, DOCKERHUB_TOKEN, PRIVATE_REPOSITORIES,
+                      PUBLIC_TTL_SECONDS, TAG_TTL_SECONDS, ACCESS, ACCESS_TOKENS, ADMIN_TOKEN,
+                      PULL_LOG_DAYS, RETENTION_DAYS, STORAGE_LIMIT_BYTES
   --help              this text
 
 Example: npm start -- --port 5000 --var TAG_TTL_SECONDS=300
@@ -36,6 +37,8 @@ const VARIABLES: ReadonlySet<string> = new Set([
   "UPSTREAMS",
   "DOCKERHUB_USERNAME",
   "DOCKERHUB_TOKEN",
+  "PRIVATE_REPOSITORIES",
+  "PUBLIC_TTL_SECONDS",
   "TAG_TTL_SECONDS",
   "ACCESS",
   "ACCESS_TOKENS",

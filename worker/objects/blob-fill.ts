@@ -94,7 +94,7 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
       log.begin(owner, size);
       void this.ctx.storage.setAlarm(Date.now() + WATCH_MS);
     };
-    const upstream = findUpstream(createUpstreams(), key.upstream);
+    const upstream = findUpstream(createUpstreams().find, key.upstream);
     const options = { digest, key, store, upstream, warn };
     const filler = new Filler({ ...options, log: { ...log, begin } });
     this.#filler = filler;

@@ -6,14 +6,17 @@ import type { BlobStore, ChunkStore, RepositoryKey } from "../store/store.ts";
 import { UpstreamError, type UpstreamFailure, isAway } from "../upstream/errors.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { BlobFill, FillStart } from "./blob-fill.ts";
+import { type LeaveDeps, requireLeave } from "./blob-leave.ts";
 import { followFill } from "./follow.ts";
 import { passThrough } from "./pass-through.ts";
+import type { Audience } from "./proof.ts";
 
 /** What serving a blob needs. */
 export interface BlobDeps {
   readonly store: BlobStore & ChunkStore;
   readonly upstream: Upstream;
   readonly fill: BlobFill;
+  readonly leave: LeaveDeps;
   /** Keeps the request's context alive until a stream is over. */
   readonly waitUntil: (work: Promise<unknown>) => void;
   readonly warn: (message: string, error: unknown) => void;
@@ -23,6 +26,7 @@ export interface BlobDeps {
 export interface BlobWanted {
   readonly key: RepositoryKey;
   readonly digest: Digest;
+  readonly audience: Audience;
   readonly range: ByteRangeSpec | null;
 }
 
@@ -58,13 +62,14 @@ const HEAD_DEADLINE_MS = 10_000;
  * A stored blob is one storage operation. A cold one is filled once for all who ask; where store or fill are away, it
  * is streamed from the upstream: the mirror is never worse than none.
  *
- * @throws {@link RegistryError} `BLOB_UNKNOWN` where the upstream has it not
+ * @throws {@link RegistryError} `BLOB_UNKNOWN` where the repository has it not, or is not for this client
  * @throws {@link UpstreamError} where it is not stored and the upstream is away
  * @throws {@link UnsatisfiableRange}
  * @see OCI distribution spec v1.1.1, "Pulling blobs" (end-2)
  */
 export async function openBlob(deps: BlobDeps, wanted: BlobWanted): Promise<ServedBlob> {
   const { digest, range, key } = wanted;
+  await requireLeave(deps.leave, key, wanted);
   try {
     const stored = await openStored(deps, wanted, "hit");
     if (stored !== null) return stored;
@@ -87,6 +92,7 @@ export async function openBlob(deps: BlobDeps, wanted: BlobWanted): Promise<Serv
  * Finds a blob's size without reading it: in the store, else by HEAD upstream.
  *
  * @returns `null` where the upstream has it not
+ * @throws {@link RegistryError} `BLOB_UNKNOWN` where the repository has it not, or is not for this client
  * @throws {@link UpstreamError} where it is not stored and the upstream is away
  */
 export async function statBlob(
@@ -94,6 +100,7 @@ export async function statBlob(
   wanted: Omit<BlobWanted, "range">,
 ): Promise<{ readonly size: number | null; readonly outcome: "hit" | "miss" } | null> {
   const { digest, key } = wanted;
+  await requireLeave(deps.leave, key, wanted);
   try {
     const stored = await deps.store.statBlob(digest);
     if (stored !== null) return { size: stored.size, outcome: "hit" };

@@ -5,11 +5,16 @@ import { type Tag, parseTag } from "../oci/tag.ts";
 import type { RepositoryKey, TagStore } from "../store/store.ts";
 import { UpstreamError, isAway } from "../upstream/errors.ts";
 import type { Upstream } from "../upstream/upstream.ts";
+import { type Audience, type ProofDeps, isKnownPublic } from "./proof.ts";
 
-/** What listing needs. */
+/** What listing a repository's tags needs. */
 export interface ListDeps {
   readonly store: Pick<TagStore, "listTags">;
-  readonly upstream: Upstream;
+  readonly key: RepositoryKey;
+  readonly audience: Audience;
+  readonly proof: ProofDeps;
+  /** The registry as the client may see it, which says itself what is public. */
+  readonly shown: Upstream;
 }
 
 /** A page of tags. */
@@ -34,7 +39,6 @@ const MAX_TAGS = 1000;
  */
 export async function listTags(
   deps: ListDeps,
-  key: RepositoryKey,
   page: { readonly limit: number | null; readonly last: string | null },
 ): Promise<TagsPage> {
   const query: Record<string, string> = {};
@@ -43,34 +47,39 @@ export async function listTags(
   try {
     const signal = AbortSignal.timeout(DEADLINE_MS);
     const path = { rest: "tags/list", query };
-    const found = await deps.upstream.list(key.repository, path, signal);
+    const found = await deps.shown.list(deps.key.repository, path, signal);
     if (found === null) throw new RegistryError("NAME_UNKNOWN");
     return { tags: readTags(found.body), next: found.next, stale: null };
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error;
     if (!isAway(error.failure)) throw new RegistryError("NAME_UNKNOWN");
-    return await listCached(deps, { key, page }, error);
+    return await listCached(deps, page, error);
   }
 }
 
 async function listCached(
   deps: ListDeps,
-  wanted: {
-    readonly key: RepositoryKey;
-    readonly page: { readonly limit: number | null; readonly last: string | null };
-  },
+  page: { readonly limit: number | null; readonly last: string | null },
   away: UpstreamError,
 ): Promise<TagsPage> {
-  const { limit, last } = wanted.page;
+  const { limit, last } = page;
+  if (!(await isReadable(deps))) throw away;
   const count = Math.min(limit ?? MAX_TAGS, MAX_TAGS - 1);
   // One more than asked for tells whether there is a next page.
-  const tags = await deps.store.listTags(wanted.key, { last, limit: count + 1 });
+  const tags = await deps.store.listTags(deps.key, { last, limit: count + 1 });
   if (tags.length === 0 && last === null) throw away;
   const shown = tags.slice(0, count);
   const end = shown.at(-1);
   const next =
     tags.length > count && end !== undefined ? { n: String(count), last: String(end) } : null;
   return { tags: shown, next, stale: away.failure };
+}
+
+/** Whether what is stored may be listed, as far as that is known: the upstream is away. */
+async function isReadable({ key, audience, proof }: ListDeps): Promise<boolean> {
+  if (audience === "private" || isKnownPublic(proof, key)) return true;
+  const { kind } = await proof.gate.prove(key, null);
+  return kind === "proven" || kind === "believed";
 }
 
 function readTags(body: unknown): Tag[] {
@@ -101,14 +110,14 @@ const EMPTY_INDEX = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifest
  * @see OCI distribution spec v1.1.1, "Listing Referrers" (end-12)
  */
 export async function listReferrers(
-  deps: Pick<ListDeps, "upstream">,
+  deps: Pick<ListDeps, "shown">,
   key: RepositoryKey,
   wanted: { readonly digest: Digest; readonly query: Readonly<Record<string, string>> },
 ): Promise<Referrers> {
   const path = { rest: `referrers/${wanted.digest}`, query: wanted.query };
   try {
     const signal = AbortSignal.timeout(DEADLINE_MS);
-    const found = await deps.upstream.list(key.repository, path, signal);
+    const found = await deps.shown.list(key.repository, path, signal);
     if (found === null) return { index: EMPTY_INDEX, filtered: false, next: null };
     const filtered = found.headers.get("OCI-Filters-Applied")?.includes("artifactType") ?? false;
     return { index: found.body, filtered, next: found.next };

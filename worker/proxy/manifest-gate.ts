@@ -12,6 +12,7 @@ import type { ManifestBody, ManifestHead, Upstream, Upstreams } from "../upstrea
 import { findUpstream } from "../upstream/upstreams.ts";
 import { ByteLru } from "./byte-lru.ts";
 import { InFlight } from "./in-flight.ts";
+import type { Audience, Probe, ProofAnswer, Prover } from "./proof.ts";
 
 /** The upstream's word on a manifest, as plain data that can cross from a Durable Object. */
 export type GateAnswer<T> =
@@ -38,11 +39,21 @@ export interface ManifestGate {
    * Asks by HEAD what a tag or digest is, and remembers a tag. No counted pull, but at an upstream that names no
    * digest on HEAD.
    *
-   * @param held - whether the caller has something to serve if the upstream is away: it is not kept waiting then
+   * @param asking - `held`: whether the caller has something to serve if the upstream is away, and is not kept waiting
    */
-  check(key: RepositoryKey, target: TagOrDigest, held: boolean): Promise<GateAnswer<ManifestStat>>;
+  check(
+    key: RepositoryKey,
+    target: TagOrDigest,
+    asking: { readonly held: boolean; readonly audience: Audience },
+  ): Promise<GateAnswer<ManifestStat>>;
   /** Gets a manifest by one counted pull, verifies and stores it. */
-  pull(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<StoredManifest>>;
+  pull(
+    key: RepositoryKey,
+    target: TagOrDigest,
+    audience: Audience,
+  ): Promise<GateAnswer<StoredManifest>>;
+  /** Says whether a repository is public. @see Prover.prove */
+  prove(key: RepositoryKey, probe: Probe | null): Promise<ProofAnswer>;
 }
 
 /** What {@link DirectGate} works with. */
@@ -51,6 +62,7 @@ export interface GateOptions {
   /** Told of everything before it is stored; where it cannot be reached, nothing is. */
   readonly inventory: Pick<Inventory, "addManifest" | "addTag">;
   readonly upstreams: Upstreams;
+  readonly prover: Prover;
   readonly tagTtlMs: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -87,19 +99,51 @@ export class DirectGate implements ManifestGate {
     this.#options = options;
   }
 
-  check(key: RepositoryKey, target: TagOrDigest, held: boolean): Promise<GateAnswer<ManifestStat>> {
+  prove(key: RepositoryKey, probe: Probe | null): Promise<ProofAnswer> {
+    const id = probe === null ? "the log" : JSON.stringify(probe);
+    return this.#inFlight.run(`prove ${identify(key)} ${id}`, () =>
+      this.#options.prover.prove(key, probe),
+    );
+  }
+
+  async check(
+    key: RepositoryKey,
+    target: TagOrDigest,
+    asking: { readonly held: boolean; readonly audience: Audience },
+  ): Promise<GateAnswer<ManifestStat>> {
+    const { held, audience } = asking;
+    const proof = await this.#allow(key, target, audience);
+    if (proof.kind === "absent" || proof.kind === "failed") return proof;
+    // It was asked just now and is away: what is held can be served at once.
+    if (proof.kind === "believed" && held) return { kind: "failed", failure: proof.failure };
     const id = identify(key, target);
     const { now, tagTtlMs } = this.#options;
     const fresh = this.#fresh.get(id);
     if (fresh !== undefined && now() - fresh.checkedAt < tagTtlMs)
-      return Promise.resolve({ kind: "found", value: fresh, quota: null, asked: false });
+      return { kind: "found", value: fresh, quota: null, asked: false };
     const backOff = this.#backOff.get(key.upstream);
     if (backOff !== undefined && now() < backOff.until && held)
-      return Promise.resolve({ kind: "failed", failure: backOff.failure });
-    return this.#inFlight.run(`check ${id}`, () => this.#check(key, target));
+      return { kind: "failed", failure: backOff.failure };
+    return await this.#inFlight.run(`check ${id}`, () => this.#check(key, target));
   }
 
-  pull(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<StoredManifest>> {
+  async pull(
+    key: RepositoryKey,
+    target: TagOrDigest,
+    audience: Audience,
+  ): Promise<GateAnswer<StoredManifest>> {
+    const proof = await this.#allow(key, target, audience);
+    return proof.kind === "absent" || proof.kind === "failed" ? proof : this.#join(key, target);
+  }
+
+  /** What is not public is not asked for in the operator's name, but for those who may have it. */
+  async #allow(key: RepositoryKey, target: TagOrDigest, audience: Audience): Promise<ProofAnswer> {
+    if (audience === "private") return { kind: "proven" };
+    const id = `prove ${identify(key)} ${JSON.stringify(target)}`;
+    return this.#inFlight.run(id, () => this.#options.prover.beforeAsking(key, target));
+  }
+
+  #join(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<StoredManifest>> {
     const id = `pull ${identify(key, target)}`;
     // One request was counted, and it is told to the caller that caused it.
     if (!this.#inFlight.has(id)) return this.#inFlight.run(id, () => this.#pull(key, target));
@@ -117,6 +161,7 @@ export class DirectGate implements ManifestGate {
       const upstream = this.#upstream(key);
       const head = await upstream.headManifest(key.repository, target, signal);
       this.#backOff.delete(key.upstream);
+      if (head !== null) this.#options.prover.answered(key);
       if (head === null) return await this.#forget(key, target);
       const stat = readStat(head, target, checkedAt);
       // An upstream that names no digest on HEAD can only be asked by GET.
@@ -125,14 +170,14 @@ export class DirectGate implements ManifestGate {
       return { kind: "found", value: stat, quota: head.quota, asked: true };
     } catch (error) {
       const failure = failureOf(error);
-      if (failure.kind === "unauthorized") await this.#forget(key, target);
+      if (failure.kind === "unauthorized") await this.#hidden(key, target);
       else this.#startBackOff(key, failure);
       return { kind: "failed", failure };
     }
   }
 
   async #checkByPull(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<ManifestStat>> {
-    const answer = await this.pull(key, target);
+    const answer = await this.#join(key, target);
     if (answer.kind !== "found") return answer;
     const { digest, mediaType, bytes } = answer.value;
     const value = { digest, mediaType, size: bytes.byteLength, checkedAt: this.#options.now() };
@@ -149,6 +194,7 @@ export class DirectGate implements ManifestGate {
       if (body === null) return await this.#forget(key, target);
       const manifest = await verify(upstream.name, target, body);
       this.#backOff.delete(key.upstream);
+      this.#options.prover.answered(key);
       await this.#keep(key, manifest);
       const { digest, mediaType, bytes } = manifest;
       const stat = { digest, mediaType, size: bytes.byteLength, checkedAt };
@@ -156,13 +202,18 @@ export class DirectGate implements ManifestGate {
       return { kind: "found", value: manifest, quota: body.quota, asked: true };
     } catch (error) {
       const failure = failureOf(error);
-      if (failure.kind === "unauthorized") await this.#forget(key, target);
+      if (failure.kind === "unauthorized") await this.#hidden(key, target);
       return { kind: "failed", failure };
     }
   }
 
   #upstream(key: RepositoryKey): Upstream {
-    return findUpstream(this.#options.upstreams, key.upstream);
+    return findUpstream(this.#options.upstreams.find, key.upstream);
+  }
+
+  async #hidden(key: RepositoryKey, target: TagOrDigest): Promise<void> {
+    this.#options.prover.refused(key);
+    await this.#forget(key, target);
   }
 
   /** The upstream has withdrawn a tag, by 404 or by hiding the repository: it must not be served any more. */
@@ -241,8 +292,9 @@ export class DirectGate implements ManifestGate {
   }
 }
 
-function identify(key: RepositoryKey, target: TagOrDigest): string {
-  const last = target.kind === "tag" ? `:${target.tag}` : `@${target.digest}`;
+function identify(key: RepositoryKey, target?: TagOrDigest): string {
+  const last =
+    target === undefined ? "" : target.kind === "tag" ? `:${target.tag}` : `@${target.digest}`;
   return `${key.upstream}/${key.repository}${last}`;
 }
 

@@ -14,6 +14,15 @@ import { UpstreamError, type UpstreamFailure, isAway } from "../upstream/errors.
 import type { Quota } from "../upstream/quota.ts";
 import { ByteLru } from "./byte-lru.ts";
 import type { GateAnswer, ManifestGate, ManifestStat } from "./manifest-gate.ts";
+import { NamedBlobs } from "./named-blobs.ts";
+import {
+  type Audience,
+  type ProofMemory,
+  createProofMemory,
+  forgetPublic,
+  rememberPublic,
+  requireReadable,
+} from "./proof.ts";
 
 /**
  * How an answer came about. `hit`: from the store alone. `revalidated`: from the store, after the upstream confirmed
@@ -46,6 +55,8 @@ const MAX_TAG_CACHE_BYTES = 4 * 1024 * 1024;
 export interface ManifestMemory {
   readonly manifests: ByteLru<string, StoredManifest>;
   readonly tags: ByteLru<string, ManifestStat>;
+  readonly proofs: ProofMemory;
+  readonly named: NamedBlobs;
 }
 
 /** Makes an empty memory, to be kept as long as the isolate lives. */
@@ -53,6 +64,8 @@ export function createManifestMemory(): ManifestMemory {
   return {
     manifests: new ByteLru(MAX_MANIFEST_CACHE_BYTES),
     tags: new ByteLru(MAX_TAG_CACHE_BYTES),
+    proofs: createProofMemory(),
+    named: new NamedBlobs(),
   };
 }
 
@@ -67,6 +80,7 @@ export interface ManifestDeps {
   readonly memory: ManifestMemory;
   readonly gate: ManifestGate;
   readonly tagTtlMs: number;
+  readonly publicTtlMs: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -74,6 +88,7 @@ export interface ManifestDeps {
 interface ManifestRequest {
   readonly key: RepositoryKey;
   readonly target: TagOrDigest;
+  readonly audience: Audience;
   /** Whether only the head is wanted: no counted pull is spent on it. */
   readonly headOnly: boolean;
 }
@@ -86,7 +101,8 @@ const HIT: Partial = { outcome: "hit", counted: false, quota: null, stale: null 
  * Finds a manifest: in memory, else the store, else at the upstream.
  *
  * A tag inside its TTL is not asked for upstream. Past it, it is confirmed by HEAD; where the upstream is away, what
- * is stored is served and says so; where the upstream denies it, it is refused.
+ * is stored is served and says so; where the upstream denies it, it is refused. What is stored of a repository that is
+ * not public is served to those alone who may read it in any case.
  *
  * @throws {@link RegistryError} `MANIFEST_UNKNOWN` or `NAME_UNKNOWN` where the upstream has it not or hides it
  * @throws {@link UpstreamError} where nothing is stored and the upstream is away
@@ -96,9 +112,13 @@ export async function serveManifest(
   request: ManifestRequest,
 ): Promise<ServedManifest> {
   const { target } = request;
-  return target.kind === "digest"
-    ? await serveDigest(deps, request, target.digest)
-    : await serveTag(deps, request, target.tag);
+  const served =
+    target.kind === "digest"
+      ? await serveDigest(deps, request, target.digest)
+      : await serveTag(deps, request, target.tag);
+  const { bytes } = served;
+  if (bytes !== null) deps.memory.named.readFrom(request.key, { ...served, bytes });
+  return served;
 }
 
 async function serveDigest(
@@ -107,9 +127,12 @@ async function serveDigest(
   digest: Digest,
 ): Promise<ServedManifest> {
   const held = await findManifest(deps, request.key, digest);
-  if (held !== null) return withBytes(held, request, HIT);
+  if (held !== null) {
+    await requireShown(deps, request);
+    return withBytes(held, request, HIT);
+  }
   if (request.headOnly) {
-    const stat = accept(await deps.gate.check(request.key, request.target, false));
+    const stat = accept(deps, request, await check(deps, request, false));
     return headOf(stat.value, { ...HIT, outcome: "miss", quota: stat.quota });
   }
   return await pull(deps, request, request.target);
@@ -122,15 +145,17 @@ async function serveTag(
 ): Promise<ServedManifest> {
   const { key, headOnly, target } = request;
   const held = await findTag(deps, key, tag);
-  if (held !== null && deps.now() - held.checkedAt < deps.tagTtlMs)
+  if (held !== null && deps.now() - held.checkedAt < deps.tagTtlMs) {
+    await requireShown(deps, request);
     return await serveKnown(deps, request, { stat: held, part: HIT });
+  }
   if (held === null && !headOnly) return await pull(deps, request, target);
 
-  const answer = await deps.gate.check(key, target, held !== null);
+  const answer = await check(deps, request, held !== null);
   if (answer.kind !== "found") forgetTag(deps, key, tag);
   if (answer.kind === "failed" && held !== null && isAway(answer.failure))
     return await serveStale(deps, request, { held, failure: answer.failure });
-  const { value: stat, quota } = accept(answer);
+  const { value: stat, quota } = accept(deps, request, answer);
   rememberTag(deps, key, { tag, stat });
   if (held === null) return headOf(stat, { ...HIT, outcome: "miss", quota });
 
@@ -164,6 +189,7 @@ async function serveStale(
   from: { readonly held: ManifestStat; readonly failure: UpstreamFailure },
 ): Promise<ServedManifest> {
   const { held, failure } = from;
+  await requireShown(deps, request);
   const stale = { failure, checkedAt: held.checkedAt };
   const part: Partial = { outcome: "stale", counted: false, quota: null, stale };
   if (request.headOnly) return headOf(held, part);
@@ -177,7 +203,12 @@ async function pull(
   request: ManifestRequest,
   target: TagOrDigest,
 ): Promise<ServedManifest> {
-  const { value, quota, asked } = accept(await deps.gate.pull(request.key, target));
+  const { key, audience } = request;
+  const { value, quota, asked } = accept(
+    deps,
+    request,
+    await deps.gate.pull(key, target, audience),
+  );
   keepManifest(deps, request.key, value);
   if (target.kind === "tag") {
     const { digest, mediaType, bytes } = value;
@@ -187,14 +218,35 @@ async function pull(
   return withBytes(value, request, { outcome: "miss", counted: asked, quota, stale: null });
 }
 
-function accept<T>(answer: GateAnswer<T>): Extract<GateAnswer<T>, { kind: "found" }> {
+function check(
+  deps: ManifestDeps,
+  { key, target, audience }: ManifestRequest,
+  held: boolean,
+): Promise<GateAnswer<ManifestStat>> {
+  return deps.gate.check(key, target, { held, audience });
+}
+
+function requireShown(deps: ManifestDeps, request: ManifestRequest): Promise<void> {
+  const { key, audience, target } = request;
+  return requireReadable({ ...deps, proofs: deps.memory.proofs }, key, { audience, probe: target });
+}
+
+function accept<T>(
+  deps: ManifestDeps,
+  { key, audience }: ManifestRequest,
+  answer: GateAnswer<T>,
+): Extract<GateAnswer<T>, { kind: "found" }> {
+  const { proofs } = deps.memory;
   switch (answer.kind) {
     case "found":
+      // The gate asks for nobody but with a proof.
+      if (audience === "public") rememberPublic({ ...deps, proofs }, key);
       return answer;
     case "absent":
       throw new RegistryError("MANIFEST_UNKNOWN");
     case "failed":
       if (isAway(answer.failure)) throw new UpstreamError(answer.failure);
+      forgetPublic({ proofs }, key);
       // Docker Hub's 401 for what is private or does not exist. Passed on, it would start a login at the mirror.
       throw new RegistryError("NAME_UNKNOWN");
   }

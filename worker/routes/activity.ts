@@ -12,7 +12,7 @@ export async function readActivity(deps: ApiDeps): Promise<Activity> {
   const now = deps.now();
   const untilMs = Math.ceil((now + 1) / HOUR_MS) * HOUR_MS;
   const { ledger } = deps;
-  const [day, week, topImages, latest] = await Promise.all([
+  const [day, week, topImages, latest, storage] = await Promise.all([
     readStats(deps, { sinceMs: untilMs - DAY_MS, untilMs }, "hour"),
     readStats(deps, { sinceMs: untilMs - 7 * DAY_MS, untilMs }, "day"),
     ledger.listCatalog({ after: null, limit: TOP_IMAGES, byUse: true }),
@@ -25,12 +25,12 @@ export async function readActivity(deps: ApiDeps): Promise<Activity> {
       limit: LATEST_PULLS,
       newest: true,
     }),
+    deps.storage(),
   ]);
   const latestPulls = latest.pulls.toReversed().map(describePull);
   const { quotas } = day;
-  // The store's size is not in the log.
   const upstream = readHealth(latestPulls, quotas);
-  return { day, week, topImages, latestPulls, quotas, storage: null, upstream };
+  return { day, week, topImages, latestPulls, quotas, storage, upstream };
 }
 
 /**

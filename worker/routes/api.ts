@@ -2,6 +2,7 @@ import type * as z from "zod";
 import type { CatalogEntry, CatalogPage } from "../contract/catalog.ts";
 import type { PullLogPage, PullRecord } from "../contract/pull-log.ts";
 import type { PullCounts, Stats } from "../contract/stats.ts";
+import type { StoreUsage } from "../inventory/inventory.ts";
 import {
   type Ledger,
   type LedgerSums,
@@ -15,9 +16,17 @@ import { formatNextLink } from "../oci/link.ts";
 import { parseRepository } from "../oci/repository.ts";
 import { ApiQuery } from "./api-query.ts";
 
+/** What the store holds, against what it may. */
+export interface StorageUse extends StoreUsage {
+  /** `null` where there is no limit. */
+  readonly limitBytes: number | null;
+}
+
 /** What the API needs. */
 export interface ApiDeps {
   readonly ledger: Ledger;
+  /** `null` where it cannot be told now. */
+  readonly storage: () => Promise<StorageUse | null>;
   /** The name of the credential in use now. */
   readonly credential: string;
   /** Milliseconds since the epoch. */
@@ -80,7 +89,14 @@ export async function getStats(deps: ApiDeps, request: Request): Promise<Respons
   const untilMs = Math.max(sinceMs, Math.ceil(until / HOUR_MS) * HOUR_MS);
   if (step === "hour" && untilMs - sinceMs > MAX_HOURS_MS)
     query.refuse("step", "must be day for a span of more than 93 days");
-  return respond(await readStats(deps, { sinceMs, untilMs }, step), null);
+  const [stats, storage] = await Promise.all([
+    readStats(deps, { sinceMs, untilMs }, step),
+    deps.storage(),
+  ]);
+  if (storage === null) return respond(stats, null);
+  const { usedBytes, limitBytes } = storage;
+  const whole: Stats = { ...stats, storage: { usedBytes, limitBytes } };
+  return respond(whole, null);
 }
 
 /**

@@ -25,8 +25,9 @@ export async function getBlob(
   const { digest } = path;
   const range = isRangeWanted(request, digest) ? parseRange(request.headers.get("Range")) : null;
   try {
-    const { upstream, key } = findRepository(deps, path);
-    const served = await openBlob(deps.blobs(upstream, digest), { key, digest, range });
+    const found = findRepository(deps, path);
+    const { key } = found;
+    const served = await openBlob(deps.blobs(found, digest), { ...found, digest, range });
     const { recorder, flushing } = deps.records;
     const { outcome } = served;
     const client = clientOf(deps, request);
@@ -55,8 +56,8 @@ function respond(served: ServedBlob, digest: Digest): Response {
 
 async function headBlob(deps: RouteDeps, request: Request, path: BlobPath): Promise<Response> {
   const { digest } = path;
-  const { upstream, key } = findRepository(deps, path);
-  const stat = await statBlob(deps.blobs(upstream, digest), { key, digest });
+  const found = findRepository(deps, path);
+  const stat = await statBlob(deps.blobs(found, digest), { ...found, digest });
   if (stat === null) throw new RegistryError("BLOB_UNKNOWN");
   const headers = describe(digest, stat.outcome);
   if (isNotModified(request, digest)) return new Response(null, { status: 304, headers });

@@ -1,6 +1,8 @@
 import { readAddress } from "../access/address.ts";
 import type { ClientIdentity } from "../access/identity.ts";
 import type { Client } from "../ledger/ledger.ts";
+import type { PrivateRepositories } from "../proxy/private-repositories.ts";
+import type { Audience, ProofDeps } from "../proxy/proof.ts";
 import type { BlobDeps } from "../proxy/blob.ts";
 import type { ManifestDeps } from "../proxy/manifest.ts";
 import type { Flushing, Recorder } from "../proxy/recorder.ts";
@@ -31,7 +33,9 @@ export interface RouteDeps {
   readonly store: Store;
   readonly upstreams: Upstreams;
   readonly manifests: (key: RepositoryKey) => ManifestDeps;
-  readonly blobs: (upstream: Upstream, digest: Digest) => BlobDeps;
+  readonly blobs: (found: FoundRepository, digest: Digest) => BlobDeps;
+  readonly proof: (key: RepositoryKey) => ProofDeps;
+  readonly privateRepositories: PrivateRepositories;
   /** What the pull log tells, for the status page; absent where no log is kept. */
   readonly status?: () => Promise<Activity>;
   readonly records: RecordDeps;
@@ -39,23 +43,44 @@ export interface RouteDeps {
   readonly now: () => number;
 }
 
+/** A repository of a listed registry, as the client may see it. */
+export interface FoundRepository {
+  readonly key: RepositoryKey;
+  readonly audience: Audience;
+  readonly upstream: Upstream;
+  /** Without the operator's account, unless the client may read what that account can. */
+  readonly shown: Upstream;
+}
+
+/** Whether a client may see a repository that is not public. */
+function audienceOf(deps: RouteDeps, key: RepositoryKey): Audience {
+  const isTrusted = deps.identity.rule === "token" && deps.privateRepositories.has(key);
+  return isTrusted ? "private" : "public";
+}
+
+/** Whether the name of a repository may be told: those that are not public are for clients that may read them, and for who runs the mirror. */
+export function isTold({ identity, privateRepositories }: RouteDeps, key: RepositoryKey): boolean {
+  const isTrusted = identity.rule === "token" || identity.rule === "admin";
+  return isTrusted || !privateRepositories.has(key);
+}
+
 /**
  * Finds the registry that a path names, and its repository's name in the store.
  *
  * @throws {@link RegistryError} `NAME_UNKNOWN` for a registry that is not listed: containerd then goes there itself
  */
-export function findRepository(
-  deps: RouteDeps,
-  path: RepositoryPath,
-): { readonly upstream: Upstream; readonly key: RepositoryKey } {
+export function findRepository(deps: RouteDeps, path: RepositoryPath): FoundRepository {
   const { registry, name } = path;
   const upstream = deps.upstreams.find(registry);
-  if (upstream === null)
+  const anonymous = deps.upstreams.findAnonymous(registry);
+  if (upstream === null || anonymous === null)
     throw new RegistryError("NAME_UNKNOWN", {
       message: `this mirror does not serve ${registry}; its operator can list it in UPSTREAMS`,
       detail: { registry },
     });
-  return { upstream, key: { upstream: upstream.name, repository: name } };
+  const key = { upstream: upstream.name, repository: name };
+  const audience = audienceOf(deps, key);
+  return { key, audience, upstream, shown: audience === "private" ? upstream : anonymous };
 }
 
 /** Whom an answer goes to. */

@@ -3,8 +3,9 @@ import { RegistryError } from "../oci/error-code.ts";
 import { formatNextLink } from "../oci/link.ts";
 import { MEDIA_TYPE } from "../oci/media-type.ts";
 import type { RepositoryPath } from "../oci/path.ts";
+import type { RepositoryKey } from "../store/store.ts";
 import { listReferrers, listTags } from "../proxy/list.ts";
-import { type RouteDeps, findRepository } from "./context.ts";
+import { type RouteDeps, findRepository, isTold } from "./context.ts";
 import { listNames } from "../proxy/catalog.ts";
 
 /** More than the store lists at once, less than anybody asks for. */
@@ -19,10 +20,11 @@ export async function getTags(
   path: RepositoryPath,
 ): Promise<Response> {
   const name = path.written;
-  const { upstream, key } = findRepository(deps, path);
+  const found = findRepository(deps, path);
   const page = readPage(request);
   if (page.limit === 0) return Response.json({ name, tags: [] });
-  const listed = await listTags({ store: deps.store, upstream }, key, page);
+  const { store } = deps;
+  const listed = await listTags({ store, proof: deps.proof(found.key), ...found }, page);
   const headers = new Headers();
   linkNext(headers, request, listed.next);
   if (listed.stale !== null) {
@@ -44,8 +46,8 @@ export async function getReferrers(
 ): Promise<Response> {
   const query = Object.fromEntries(new URL(request.url).searchParams);
   delete query["ns"];
-  const { upstream, key } = findRepository(deps, path);
-  const listed = await listReferrers({ upstream }, key, { digest: path.digest, query });
+  const { shown, key } = findRepository(deps, path);
+  const listed = await listReferrers({ shown }, key, { digest: path.digest, query });
   const headers = new Headers({ "Content-Type": MEDIA_TYPE.ociIndex });
   if (listed.filtered) headers.set("OCI-Filters-Applied", "artifactType");
   linkNext(headers, request, listed.next);
@@ -58,7 +60,8 @@ export async function getCatalog(deps: RouteDeps, request: Request): Promise<Res
   const wanted = Math.min(limit ?? DEFAULT_CATALOG_PAGE, MAX_PAGE - 1);
   if (wanted === 0) return Response.json({ repositories: [] });
   // One more than asked for tells whether there is a next page.
-  const found = await listNames(deps, { last, limit: wanted + 1 });
+  const catalog = { ...deps, isTold: (key: RepositoryKey) => isTold(deps, key) };
+  const found = await listNames(catalog, { last, limit: wanted + 1 });
   const repositories = found.slice(0, wanted);
   const end = repositories.at(-1);
   const headers = new Headers();

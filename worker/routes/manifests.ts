@@ -19,9 +19,14 @@ export async function getManifest(
   path: RepositoryPath & { readonly target: TagOrDigest },
 ): Promise<Response> {
   const { target } = path;
-  const { key } = findRepository(deps, path);
+  const { key, audience } = findRepository(deps, path);
   const headOnly = request.method === "HEAD";
-  const served = await serveManifest(deps.manifests(key), { key, target, headOnly });
+  const served = await serveManifest(deps.manifests(key), {
+    key,
+    target,
+    audience,
+    headOnly,
+  });
   const headers = describe(served, target, deps.now());
   const isPull = !headOnly && !isNotModified(request, served.digest);
   record(deps, request, { key, target, served, isPull });

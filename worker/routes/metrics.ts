@@ -1,6 +1,6 @@
 import type { LedgerSums } from "../ledger/ledger.ts";
 import { VERSION } from "../version.ts";
-import type { ApiDeps } from "./api.ts";
+import type { ApiDeps, StorageUse } from "./api.ts";
 
 interface Metric {
   readonly name: string;
@@ -17,9 +17,13 @@ interface Metric {
  *
  * @see prometheus.io, "Exposition formats", text format 0.0.4, and "Metric and label naming"
  */
-export async function getMetrics({ ledger }: ApiDeps): Promise<Response> {
-  const sums = await ledger.sum({ sinceMs: 0, untilMs: 0 });
-  const text = [...describePulls(sums), ...describeUpstream(sums)].map(formatMetric).join("");
+export async function getMetrics(deps: ApiDeps): Promise<Response> {
+  const [sums, use] = await Promise.all([
+    deps.ledger.sum({ sinceMs: 0, untilMs: 0 }),
+    deps.storage(),
+  ]);
+  const metrics = [...describePulls(sums), ...describeUpstream(sums), ...describeStorage(use)];
+  const text = metrics.map(formatMetric).join("");
   const headers = {
     "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
     "Cache-Control": "no-store",
@@ -68,12 +72,16 @@ function counter(name: string, help: string, value: number): Metric {
   return { name, type: "counter", help, samples: [{ value }] };
 }
 
+function gauge(name: string, help: string, value: number): Metric {
+  return { name, type: "gauge", help, samples: [{ value }] };
+}
+
 function byOutcome(outcome: string, value: number): Metric["samples"][number] {
   return { labels: { outcome }, value };
 }
 
 function describeUpstream({ ever, failures, quotas }: LedgerSums): Metric[] {
-  const gauge = (name: string, help: string, read: (at: number) => number): Metric => ({
+  const perCredential = (name: string, help: string, read: (at: number) => number): Metric => ({
     name,
     type: "gauge",
     help,
@@ -93,26 +101,40 @@ function describeUpstream({ ever, failures, quotas }: LedgerSums): Metric[] {
       help: "Answers that met an upstream which could not say, served stale or refused.",
       samples: Object.entries(failures).map(([kind, value]) => ({ labels: { kind }, value })),
     },
-    gauge(
+    perCredential(
       "tidepool_upstream_limit_pulls",
       "The upstream's pull limit as last told.",
       (at) => quota(at)?.limit ?? 0,
     ),
-    gauge(
+    perCredential(
       "tidepool_upstream_limit_remaining_pulls",
       "What is left of the pull limit as last told.",
       (at) => quota(at)?.remaining ?? 0,
     ),
-    gauge(
+    perCredential(
       "tidepool_upstream_limit_window_seconds",
       "The length of the limit's window.",
       (at) => quota(at)?.windowSeconds ?? 0,
     ),
-    gauge(
+    perCredential(
       "tidepool_upstream_limit_seen_timestamp_seconds",
       "When the upstream last told its limit.",
       (at) => (quota(at)?.seenAtMs ?? 0) / 1000,
     ),
+  ];
+}
+
+function describeStorage(use: StorageUse | null): Metric[] {
+  if (use === null) return [];
+  const { usedBytes, limitBytes, manifests, blobs, evictedBytes } = use;
+  return [
+    gauge("tidepool_stored_bytes", "Bytes of manifests, tags and blobs in the store.", usedBytes),
+    gauge("tidepool_stored_manifests", "Manifests in the store.", manifests),
+    gauge("tidepool_stored_blobs", "Blobs in the store.", blobs),
+    ...(limitBytes === null
+      ? []
+      : [gauge("tidepool_storage_limit_bytes", "What the store may hold.", limitBytes)]),
+    counter("tidepool_evicted_bytes_total", "Bytes that eviction deleted.", evictedBytes),
   ];
 }
 

@@ -2,7 +2,7 @@ import type { Activity } from "../page/status.ts";
 import { renderStatusPage } from "../page/status-page.ts";
 import { VERSION } from "../version.ts";
 import { listNames } from "../proxy/catalog.ts";
-import type { RouteDeps } from "./context.ts";
+import { type RouteDeps, isTold } from "./context.ts";
 import { respondPage } from "./page-response.ts";
 import { readMirrorAddress } from "./setup.ts";
 
@@ -30,7 +30,12 @@ export async function getStatusPage(
 async function readActivity(deps: RouteDeps): Promise<Activity | "none" | "unreadable"> {
   if (deps.status === undefined) return "none";
   try {
-    return await deps.status();
+    const activity = await deps.status();
+    return {
+      ...activity,
+      topImages: activity.topImages.filter((image) => isTold(deps, image)),
+      latestPulls: activity.latestPulls.filter((pull) => isTold(deps, pull)),
+    };
   } catch {
     return "unreadable";
   }
@@ -38,7 +43,10 @@ async function readActivity(deps: RouteDeps): Promise<Activity | "none" | "unrea
 
 async function readNames(deps: RouteDeps): Promise<readonly string[]> {
   try {
-    return await listNames(deps, { last: null, limit: MAX_NAMES });
+    return await listNames(
+      { ...deps, isTold: (key) => isTold(deps, key) },
+      { last: null, limit: MAX_NAMES },
+    );
   } catch {
     return [];
   }

@@ -61,7 +61,9 @@ export interface Upstreams {
   /** `docker.io` first, then the others in lexical order. */
   readonly names: readonly string[];
   /** `null` for a registry that the operator has not listed: it is asked nothing, not even its address. */
-  find(name: string): Upstream | null;
+  readonly find: (name: string) => Upstream | null;
+  /** The same registry without the operator's account: what it shows is public. The same client where there is none. */
+  readonly findAnonymous: (name: string) => Upstream | null;
 }
 
 /** A registry that is pulled from. Every call ends when its signal does. */

@@ -1,36 +1,39 @@
-import type { Upstream, Upstreams } from "./upstream.ts";
 import { UpstreamError } from "./errors.ts";
+import type { Upstream, Upstreams } from "./upstream.ts";
 
-/**
- * Makes the registries' clients for one request or one Durable Object, each when it is first needed.
- *
- * @param names - of all that are listed
- */
-export function createUpstreams(
-  names: readonly string[],
-  create: (name: string) => Upstream,
-): Upstreams {
+/** How the registries' clients are made. */
+export interface UpstreamsOptions {
+  /** Of all that are listed. */
+  readonly names: readonly string[];
+  readonly hasAccount: (name: string) => boolean;
+  readonly create: (name: string, identity: "account" | "anonymous") => Upstream;
+}
+
+/** Makes the registries' clients for one request or one Durable Object, each when it is first needed. */
+export function createUpstreams({ names, hasAccount, create }: UpstreamsOptions): Upstreams {
   const made = new Map<string, Upstream>();
+  const find = (name: string, identity: "account" | "anonymous"): Upstream | null => {
+    if (!names.includes(name)) return null;
+    const id = `${identity} ${name}`;
+    const upstream = made.get(id) ?? create(name, identity);
+    made.set(id, upstream);
+    return upstream;
+  };
   return {
     names,
-    find(name) {
-      const known = made.get(name);
-      if (known !== undefined) return known;
-      if (!names.includes(name)) return null;
-      const upstream = create(name);
-      made.set(name, upstream);
-      return upstream;
-    },
+    find: (name) => find(name, hasAccount(name) ? "account" : "anonymous"),
+    findAnonymous: (name) => find(name, "anonymous"),
   };
 }
 
 /**
  * Finds the registry that something is stored under.
  *
+ * @param find - of {@link Upstreams}, with or without the operator's account
  * @throws {@link UpstreamError} where it was taken off the list since
  */
-export function findUpstream(upstreams: Upstreams, name: string): Upstream {
-  const upstream = upstreams.find(name);
+export function findUpstream(find: Upstreams["find"], name: string): Upstream {
+  const upstream = find(name);
   if (upstream !== null) return upstream;
   const message = "it is not among this mirror's registries any more";
   throw new UpstreamError({ kind: "unreachable", upstream: name, message });

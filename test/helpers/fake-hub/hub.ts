@@ -7,6 +7,7 @@
  * - a token is given for a private or missing repository too; the manifest then answers 401 `insufficient_scope`
  * - `ratelimit-*` on GET and HEAD; over the limit a GET is 429 with TOOMANYREQUESTS, a HEAD is not
  * - blobs answer 307 to a CDN that refuses an `Authorization` header, as S3 and R2 do for presigned URLs
+ * - a blob is there for the repositories it was pushed to (OCI distribution spec, "Pulling blobs", "Mounting a blob")
  * - one-segment names do not exist: official images are `library/<name>`
  *
  * @module
@@ -77,6 +78,7 @@ function createActions(
       tags: new Map(),
       manifests: new Map(),
       referrers: new Map(),
+      blobs: new Set<string>(),
       isPrivate: false,
     };
     state.repositories.set(name, created);
@@ -89,7 +91,10 @@ function createActions(
       const blobs = "blobs" in image ? image.blobs : [];
       repository(name).manifests.set(manifest.content.digest, manifest);
       repository(name).tags.set(tag, manifest.content.digest);
-      for (const blob of blobs) state.blobs.set(blob.digest, blob);
+      for (const blob of blobs) {
+        state.blobs.set(blob.digest, blob);
+        repository(name).blobs.add(blob.digest);
+      }
     },
     pulls: (name) =>
       name === undefined

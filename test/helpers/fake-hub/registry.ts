@@ -106,9 +106,8 @@ function isAccepted(manifest: Manifest, accept: string): boolean {
   return accept.includes(manifest.mediaType) || accept.includes("*/*");
 }
 
-function redirectBlob({ hub, response, method }: Call, digest: string): void {
-  const blob = hub.blobs.get(digest);
-  if (blob === undefined) {
+function redirectBlob({ hub, response, method, name }: Call, digest: string): void {
+  if (hub.repositories.get(name)?.blobs.has(digest) !== true) {
     sendJson(response, 404, {
       body: { errors: [{ code: "BLOB_UNKNOWN", message: "blob unknown" }] },
     });

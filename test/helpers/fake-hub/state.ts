@@ -16,6 +16,8 @@ export interface Repository {
   readonly tags: Map<string, string>;
   readonly manifests: Map<string, Manifest>;
   readonly referrers: Map<string, unknown[]>;
+  /** Digests of the blobs that were pushed to it: a blob is served through no other repository. */
+  readonly blobs: Set<string>;
   isPrivate: boolean;
 }
 

@@ -1,10 +1,13 @@
 import { mkdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { Stats } from "../../../worker/contract/stats.ts";
 import { receive } from "../../helpers/bytes.ts";
 import { type FakeHub, startFakeHub } from "../../helpers/fake-hub/hub.ts";
 import { createImage, createIndex, syntheticContent } from "../../helpers/images.ts";
+import { readApi } from "../../helpers/ledger.ts";
 import { type TestMirror, startTestMirror } from "../../helpers/mirror.ts";
+import { parsePrometheus } from "../../helpers/prometheus.ts";
 import { inventoryFile, queryInventory, readBucket } from "../../helpers/store-files.ts";
 
 let hub: FakeHub;
@@ -37,6 +40,28 @@ test("whatever is pulled is known, with what it names and takes", async () => {
   expect(manifests.map(({ is_child: isChild }) => isChild)).toEqual([0, 1]);
 });
 
+test("what the store holds is in stats, metrics and on the page, beside its limit", async () => {
+  await mirror.stop();
+  mirror = await startTestMirror({ UPSTREAM: hub.url, STORAGE_LIMIT_BYTES: "5000000000" });
+  const image = createImage([syntheticContent(250_000)]);
+  hub.push("team/app", "1", image);
+  await pull("team/app", "1", image);
+  await vi.waitFor(async () => {
+    const stored = [...readBucket(mirror.data).values()].reduce((sum, size) => sum + size, 0);
+    const { storage } = await readApi(mirror, "/api/stats", Stats);
+    expect(storage).toEqual({ usedBytes: stored, limitBytes: 5_000_000_000 });
+    const metrics = parsePrometheus(await (await mirror.fetch("/metrics")).text());
+    const value = (name: string) => metrics.get(name)?.samples[0]?.value;
+    expect(value("tidepool_stored_bytes")).toBe(stored);
+    expect(value("tidepool_stored_blobs")).toBe(2);
+    expect(value("tidepool_stored_manifests")).toBe(1);
+    expect(value("tidepool_storage_limit_bytes")).toBe(5_000_000_000);
+    expect(value("tidepool_evicted_bytes_total")).toBe(0);
+  });
+  const page = await (await mirror.fetch("/")).text();
+  expect(page).toMatch(/Storage used: 0 % of the limit/);
+});
+
 test("what cannot be told to the inventory is served and not stored", async () => {
   const image = createImage([syntheticContent(3000)]);
   hub.push("team/app", "1", image);
@@ -53,6 +78,9 @@ test("what cannot be told to the inventory is served and not stored", async () =
   await pull("team/app", "1", image);
   expect(keysOf("manifests/")).toEqual([]);
   expect(keysOf("tags/")).toEqual([]);
+  // Nor does anything else need it.
+  for (const path of ["/", "/metrics", "/api/stats"])
+    expect((await mirror.fetch(path)).status).toBe(200);
 });
 
 async function pull(repository: string, tag: string, image: ReturnType<typeof createImage>) {

@@ -77,6 +77,13 @@ describe.each([ROOT, ...FORMS])("$name asked for by $form", ({ name, form, path 
   });
 });
 
+test("a layer of one registry is not served for another's repository of the same name", async () => {
+  const { digest } = images["ghcr.io"].blobs[1]!;
+  await receive(mirror.fetch(`/v2/ghcr.io/${REPOSITORY}/blobs/${digest}`));
+  const refused = await mirror.fetch(`/v2/${REPOSITORY}/blobs/${digest}`);
+  expect(refused.status).toBe(404);
+});
+
 test("the catalog has each with its host, Docker Hub's bare, in one order and in pages", async () => {
   for (const { path } of [ROOT, ...FORMS]) await mirror.fetch(path("manifests/1"));
   const found: string[] = [];

@@ -176,6 +176,6 @@ function isKnownWhole(names: readonly boolean[]): boolean {
 /** Counts what is asked of the bucket from now on. */
 function countOperations(of: StoreWorld): () => number {
   let operations = 0;
-  of.onOperation = () => (operations += 1);
+  of.onOperation = (_operation, when) => (operations += when === "before" ? 1 : 0);
   return () => operations;
 }
