@@ -3,6 +3,7 @@ import { ConfigError, type Env } from "./env.ts";
 import type { Digest } from "./oci/digest.ts";
 import { DOCKER_HUB } from "./oci/reference.ts";
 import { type Parts, createParts } from "./parts.ts";
+import type { BlobFill } from "./proxy/blob-fill.ts";
 import type { ManifestGate } from "./proxy/manifest-gate.ts";
 import type { ProofDeps } from "./proxy/proof.ts";
 import type { RequestRecord } from "./middleware/request-log.ts";
@@ -85,7 +86,7 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
       store,
       upstream,
       leave: { proof: proof(key), named: memory.named, inventory: parts.inventory, shown, warn },
-      fill: env.BLOB_FILL.getByName(digest),
+      fill: fillOf(env, digest),
       waitUntil,
       warn,
     }),
@@ -114,6 +115,16 @@ function createApiDeps(parts: Parts): ApiDeps {
       }
     },
     now: Date.now,
+  };
+}
+
+/** A digest's fill. A stub is of no use any more once its object was reset under it: each call has its own. */
+function fillOf(env: Env, digest: Digest): BlobFill {
+  const reach = (): BlobFill => env.BLOB_FILL.getByName(digest);
+  return {
+    open: (key, wanted) => reach().open(key, wanted),
+    segment: (wanted, offset) => reach().segment(wanted, offset),
+    verified: (wanted) => reach().verified(wanted),
   };
 }
 

@@ -81,7 +81,7 @@ function refusedWithSecret({ status, hasChallenge }: Knock): Finding {
     status: "failed",
     detail: `refused with the secret (${status})`,
     advice:
-      "no token: rule in ACCESS has this secret, or it has expired; after many wrong ones wait a minute and try again",
+      "no token: rule in ACCESS has this secret, or it has expired; after ten wrong ones wait ten minutes and try again",
     measured: { statusWith: status },
   };
 }

@@ -25,6 +25,6 @@ export function manifestOf(
 }
 
 /** An empty inventory with a clock that tests move. */
-export function createInventory(clock: { now: number }): SqlInventory {
-  return new SqlInventory({ ...openSqlite(), now: () => clock.now });
+export function createInventory(clock: { now: number }, sqlite = openSqlite()): SqlInventory {
+  return new SqlInventory({ ...sqlite, now: () => clock.now });
 }

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { type ErrorCode, RegistryError } from "../oci/error-code.ts";
+import { StoreError } from "../store/errors.ts";
 import { UpstreamError, type UpstreamFailure } from "../upstream/errors.ts";
 
 /** Where an upstream names no time: short enough for a retry to be of use. */
@@ -16,6 +17,7 @@ const LIMIT_RETRY_AFTER_SECONDS = 60;
 export function renderError(error: unknown, context: Context): Response {
   if (error instanceof RegistryError) return render(error.code, error);
   if (error instanceof UpstreamError) return renderUpstream(error, context.req.raw);
+  if (error instanceof StoreError) return renderStore(error, context);
   // Hono's own refusals: a form of another site's, or one that is too long.
   if (error instanceof HTTPException)
     return error.status === 413
@@ -29,6 +31,19 @@ export function renderError(error: unknown, context: Context): Response {
   return render(unknownCode(context.req.path), {
     status: 500,
     message: "the mirror failed; see its log",
+  });
+}
+
+/** Only where nothing else than the store could answer, as for the catalog. */
+function renderStore({ message, name }: StoreError, context: Context): Response {
+  // oxlint-disable-next-line no-console -- a Worker's log is its console
+  console.warn(
+    JSON.stringify({ level: "warn", message: "the store failed", error: name, reason: message }),
+  );
+  return render(unknownCode(context.req.path), {
+    status: 503,
+    message: "the mirror's store is away",
+    headers: { "Retry-After": String(RETRY_AFTER_SECONDS) },
   });
 }
 

@@ -12,6 +12,7 @@ import { SqlUpkeep } from "../inventory/sql-upkeep.ts";
 import type { Digest } from "../oci/digest.ts";
 import { createParts } from "../parts.ts";
 import type { RepositoryKey } from "../store/store.ts";
+import { Deletions } from "../upkeep/deletions.ts";
 import type { UpkeepDeps } from "../upkeep/deps.ts";
 import { takeStep } from "../upkeep/step.ts";
 
@@ -23,7 +24,7 @@ export class InventoryObject extends DurableObject<Env> implements Inventory {
   readonly #inventory: SqlInventory;
   readonly #upkeep: SqlUpkeep;
   readonly #limitBytes: number | null;
-  #deletion: Promise<unknown> | null = null;
+  readonly #deletions = new Deletions();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -38,15 +39,13 @@ export class InventoryObject extends DurableObject<Env> implements Inventory {
     key: RepositoryKey,
     manifest: KnownManifest,
   ): Promise<{ readonly isNewRepository: boolean }> {
-    await this.#deletionsOver();
-    const added = await this.#inventory.addManifest(key, manifest);
+    const added = await this.#deletions.between(() => this.#inventory.addManifest(key, manifest));
     await this.#watchLimit();
     return added;
   }
 
   async addTag(key: RepositoryKey, tag: KnownTag): Promise<boolean> {
-    await this.#deletionsOver();
-    return await this.#inventory.addTag(key, tag);
+    return await this.#deletions.between(() => this.#inventory.addTag(key, tag));
   }
 
   async addBlob(digest: Digest, size: number): Promise<void> {
@@ -81,7 +80,7 @@ export class InventoryObject extends DurableObject<Env> implements Inventory {
       ledger,
       limitBytes,
       retentionMs,
-      exclusively: (deletion) => this.#exclusively(deletion),
+      exclusively: (deletion) => this.#deletions.run(deletion),
       now: Date.now,
     };
     const delay = await takeStep(deps, warn);
@@ -93,21 +92,5 @@ export class InventoryObject extends DurableObject<Env> implements Inventory {
     if (this.#limitBytes === null || this.#upkeep.usedBytes() <= this.#limitBytes) return;
     const { storage } = this.ctx;
     if ((await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + SOON_MS);
-  }
-
-  async #exclusively<T>(deletion: () => Promise<T>): Promise<T> {
-    const running = deletion();
-    this.#deletion = running;
-    try {
-      return await running;
-    } finally {
-      this.#deletion = null;
-      // Those who waited come before the next deletion.
-      await new Promise((resolve) => setTimeout(resolve, 0));
-    }
-  }
-
-  async #deletionsOver(): Promise<void> {
-    while (this.#deletion !== null) await this.#deletion.catch(() => undefined);
   }
 }

@@ -6,6 +6,7 @@ import type { BlobStore, ChunkStore, RepositoryKey } from "../store/store.ts";
 import { UpstreamError, type UpstreamFailure, isAway } from "../upstream/errors.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { BlobFill, FillStart } from "./blob-fill.ts";
+import { Deadline } from "./deadline.ts";
 import { type LeaveDeps, requireLeave } from "./blob-leave.ts";
 import { followFill } from "./follow.ts";
 import { passThrough } from "./pass-through.ts";
@@ -52,7 +53,7 @@ export class UnsatisfiableRange extends Error {
   }
 }
 
-/** For an upstream's answer to begin, where a client is served from it directly. */
+/** For a body to end where a client is served from the upstream directly, at the client's own pace. */
 const PASS_THROUGH_DEADLINE_MS = 10 * 60_000;
 const HEAD_DEADLINE_MS = 10_000;
 
@@ -145,7 +146,8 @@ async function openUpstream(
   spec: ByteRangeSpec | null,
 ): Promise<ServedBlob> {
   const { digest, key } = wanted;
-  const signal = AbortSignal.timeout(PASS_THROUGH_DEADLINE_MS);
+  const deadline = new Deadline(HEAD_DEADLINE_MS);
+  const { signal } = deadline;
   const head = spec === null ? null : await deps.upstream.headBlob(key.repository, digest, signal);
   const size = head?.size ?? null;
   const range = spec === null || size === null ? null : resolveRange(spec, size);
@@ -153,6 +155,7 @@ async function openUpstream(
   const request = { repository: key.repository, digest, range, location: null };
   const from = await deps.upstream.openBlob(request, signal);
   if (from === null) return unknownBlob();
+  deadline.extend(PASS_THROUGH_DEADLINE_MS);
   const { body, over } = passThrough(digest, from);
   deps.waitUntil(over);
   return { body, size: from.size, range: from.range, outcome: "miss" };

@@ -2,6 +2,7 @@ import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/error-code.ts";
 import { MEDIA_TYPE } from "../oci/media-type.ts";
 import { type Tag, parseTag } from "../oci/tag.ts";
+import { StoreError } from "../store/errors.ts";
 import type { RepositoryKey, TagStore } from "../store/store.ts";
 import { UpstreamError, isAway } from "../upstream/errors.ts";
 import type { Upstream } from "../upstream/upstream.ts";
@@ -66,7 +67,10 @@ async function listCached(
   if (!(await isReadable(deps))) throw away;
   const count = Math.min(limit ?? MAX_TAGS, MAX_TAGS - 1);
   // One more than asked for tells whether there is a next page.
-  const tags = await deps.store.listTags(deps.key, { last, limit: count + 1 });
+  const listing = deps.store.listTags(deps.key, { last, limit: count + 1 });
+  const tags = await listing.catch((error: unknown) => {
+    throw error instanceof StoreError ? away : error;
+  });
   if (tags.length === 0 && last === null) throw away;
   const shown = tags.slice(0, count);
   const end = shown.at(-1);

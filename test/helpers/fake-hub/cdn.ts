@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import type { Content } from "../images.ts";
-import type { HubState } from "./state.ts";
+import type { Faults } from "./faults.ts";
+import { type HubState, faultsFor } from "./state.ts";
 
 const PIECE_BYTES = 64 * 1024;
 
@@ -18,6 +19,7 @@ export async function serveCdn(
 ): Promise<void> {
   const url = new URL(request.url ?? "", hub.origins.cdn);
   const digest = url.pathname.replace("/blobs/", "");
+  const faults = faultsFor(hub, digest);
   const blob = hub.blobs.get(digest);
   if (request.headers.authorization !== undefined || request.headers.cookie !== undefined) {
     response.writeHead(400).end("Only one auth mechanism allowed");
@@ -25,28 +27,28 @@ export async function serveCdn(
   }
   const uses = (hub.urlUses.get(url.search) ?? 0) + 1;
   hub.urlUses.set(url.search, uses);
-  const expired = hub.faults.urlUses !== null && uses > hub.faults.urlUses;
+  const expired = faults.urlUses !== null && uses > faults.urlUses;
   if (blob === undefined || url.searchParams.get("m") !== request.method || expired) {
     response.writeHead(403).end("AccessDenied");
     return;
   }
-  const range = readRange(hub, request, blob.size);
+  const range = readRange(faults, request, blob.size);
   if (range === null) {
     response.writeHead(416, { "content-range": `bytes */${blob.size}` }).end();
     return;
   }
-  if (hub.faults.gzip) {
+  if (faults.gzip) {
     sendGzip(hub, blob, response);
     return;
   }
   const partial =
     range.first > 0 || range.last < blob.size - 1 || request.headers.range !== undefined;
   const { first, last } = range;
-  response.writeHead(partial && !hub.faults.ignoreRange ? 206 : 200, {
+  response.writeHead(partial && !faults.ignoreRange ? 206 : 200, {
     "content-type": "application/octet-stream",
-    "content-length": last - first + 1,
+    "content-length": Math.max(0, last - first + 1 + faults.lengthOff),
     "accept-ranges": "bytes",
-    ...(partial && !hub.faults.ignoreRange
+    ...(partial && !faults.ignoreRange
       ? { "content-range": `bytes ${first}-${last}/${blob.size}` }
       : {}),
   });
@@ -55,12 +57,12 @@ export async function serveCdn(
 }
 
 function readRange(
-  hub: HubState,
+  faults: Faults,
   request: IncomingMessage,
   size: number,
 ): { first: number; last: number } | null {
   const match = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
-  if (match === null || hub.faults.ignoreRange) return { first: 0, last: size - 1 };
+  if (match === null || faults.ignoreRange) return { first: 0, last: size - 1 };
   const first = Number(match[1]);
   const last = match[2] === "" ? size - 1 : Math.min(Number(match[2]), size - 1);
   return first >= size ? null : { first, last };
@@ -72,12 +74,12 @@ async function sendBody(
   response: ServerResponse,
 ): Promise<void> {
   const { blob, first, last } = wanted;
-  const { faults } = hub;
+  const faults = faultsFor(hub, blob.digest);
   const cutAt = takeTurn(faults.cut);
   const stallAt = takeTurn(faults.stall);
   for (let offset = first; offset <= last && !response.destroyed;) {
     const sent = offset - first;
-    if (sent >= cutAt) return void response.destroy();
+    if (sent >= cutAt) return cutOff(response);
     if (sent >= stallAt) return;
     const length = Math.min(PIECE_BYTES, last + 1 - offset, cutAt - sent, stallAt - sent);
     const piece = corrupt(faults.corruptBlobs, blob.read(offset, length));
@@ -86,7 +88,14 @@ async function sendBody(
     if (faults.bytesPerSecond !== null) await delay((length / faults.bytesPerSecond) * 1000);
     offset += length;
   }
-  response.end();
+  if (faults.lengthOff > 0) cutOff(response);
+  else response.end();
+}
+
+/** Breaks the connection once what was written is on its way. */
+function cutOff(response: ServerResponse): void {
+  response.flushHeaders();
+  response.socket?.end(() => response.destroy());
 }
 
 /** Waits until more can be written, or nothing ever can. */

@@ -8,7 +8,9 @@ export type Outage =
   /** The connection is closed without a byte. */
   | "reset"
   /** The connection stays open and silent. */
-  | "hang";
+  | "hang"
+  /** Any other status, with the body that a registry sends with it. */
+  | number;
 
 /** What the stand-in does wrong at the moment; tests set it at will. */
 export interface Faults {
@@ -38,6 +40,16 @@ export interface Faults {
   realm: string | null;
   /** HEAD answers carry no digest, as some registries' do. */
   headWithoutDigest: boolean;
+  /** Milliseconds before anything is answered. */
+  delayMs: number;
+  /** Manifests end, with their connection, after this many bytes. */
+  cutRegistry: number | null;
+  /** The CDN's `Content-Length` is off by this many bytes: the body ends too soon or goes on too long. */
+  lengthOff: number;
+  /** Blob requests are redirected to themselves. */
+  redirectLoop: boolean;
+  /** A token is refused once this many requests were made with it. */
+  tokenUses: number | null;
 }
 
 /** Nothing wrong. */
@@ -57,5 +69,10 @@ export function noFaults(): Faults {
     redirectTo: null,
     realm: null,
     headWithoutDigest: false,
+    delayMs: 0,
+    cutRegistry: null,
+    lengthOff: 0,
+    redirectLoop: false,
+    tokenUses: null,
   };
 }

@@ -19,7 +19,13 @@ import type { Image, Manifest } from "../images.ts";
 import { serveCdn } from "./cdn.ts";
 import { type Outage, noFaults } from "./faults.ts";
 import { serveRegistry } from "./registry.ts";
-import { type HubState, type LoggedRequest, type Repository, sendJson } from "./state.ts";
+import {
+  type HubState,
+  type LoggedRequest,
+  type Repository,
+  faultsFor,
+  sendJson,
+} from "./state.ts";
 import { serveToken } from "./token.ts";
 
 /** A running stand-in. */
@@ -48,6 +54,7 @@ export async function startFakeHub(): Promise<FakeHub> {
     urlUses: new Map(),
     account: { username: "operator", password: `dckr_pat_${randomBytes(12).toString("hex")}` },
     faults: noFaults(),
+    faultsOf: new Map(),
     remaining: null,
     tokenSeconds: 300,
     hasReferrers: false,
@@ -128,10 +135,23 @@ function listen(state: HubState, name: LoggedRequest["server"], serve: Serve): P
     const entry: LoggedRequest = { server: name, method, url, headers, status: 0 };
     state.log.push(entry);
     response.on("close", () => (entry.status = response.headersSent ? response.statusCode : 0));
-    if (fail(state.faults[name], response)) return;
-    void serve(state, request, response);
+    const faults = faultsFor(state, subjectOf(new URL(url, "http://hub")));
+    const answer = (): void => {
+      if (!fail(faults[name], response)) void serve(state, request, response);
+    };
+    if (faults.delayMs === 0) answer();
+    else setTimeout(answer, faults.delayMs);
   });
+  // Node's 5 s are workerd's too: a connection would be closed by one at the moment the other uses it.
+  server.keepAliveTimeout = 75_000;
   return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
+}
+
+/** The repository or the blob that a URL of any of the three servers is about. */
+function subjectOf({ pathname, searchParams }: URL): string {
+  const scope = /^repository:(.+):pull$/.exec(searchParams.get("scope") ?? "")?.[1];
+  const repository = /^\/v2\/(.+)\/(?:manifests|blobs|tags|referrers)\//.exec(pathname)?.[1];
+  return scope ?? repository ?? pathname.replace("/blobs/", "");
 }
 
 function fail(outage: Outage, response: ServerResponse): boolean {
@@ -162,6 +182,9 @@ function fail(outage: Outage, response: ServerResponse): boolean {
       response.destroy();
       return true;
     case "hang":
+      return true;
+    default:
+      sendJson(response, outage, { body: { errors: [{ code: "UNKNOWN", message: "trouble" }] } });
       return true;
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Manifest } from "../images.ts";
-import { type HubState, limitHeaders, sendJson } from "./state.ts";
+import { type HubState, faultsFor, limitHeaders, sendJson } from "./state.ts";
 
 interface Call {
   readonly hub: HubState;
@@ -45,13 +45,15 @@ function isAllowed(hub: HubState, request: IncomingMessage, name: string): boole
   const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
   const token = bearer === undefined ? undefined : hub.tokens.get(bearer);
   if (token === undefined || token.repository !== name || token.endsAt < Date.now()) return false;
+  token.uses += 1;
+  if (token.uses > (faultsFor(hub, name).tokenUses ?? Infinity)) return false;
   const repository = hub.repositories.get(name);
   // Hidden and missing repositories look the same to those who may not see them.
   return repository !== undefined && (!repository.isPrivate || token.account !== null);
 }
 
 function challenge({ hub, response, name }: Call): void {
-  const realm = hub.faults.realm ?? `${hub.origins.token}/token`;
+  const realm = faultsFor(hub, name).realm ?? `${hub.origins.token}/token`;
   const scope = name === "" ? "" : `,scope="repository:${name}:pull",error="insufficient_scope"`;
   sendJson(response, 401, {
     headers: {
@@ -90,15 +92,18 @@ function sendManifest(call: Call, reference: string, accept: string): void {
   }
   const { content, mediaType } = manifest;
   const bytes = Buffer.from(content.read(0, content.size));
-  if (hub.faults.corruptManifests) bytes[bytes.byteLength - 2] = 0x20;
-  const named = method === "GET" || !hub.faults.headWithoutDigest;
+  const faults = faultsFor(hub, name);
+  if (faults.corruptManifests) bytes[bytes.byteLength - 2] = 0x20;
+  const named = method === "GET" || !faults.headWithoutDigest;
   response.writeHead(200, {
     "content-type": mediaType,
     "content-length": content.size,
     ...(named ? { "docker-content-digest": content.digest, etag: `"${content.digest}"` } : {}),
     ...limits,
   });
-  response.end(method === "HEAD" ? undefined : bytes);
+  if (method === "HEAD") response.end();
+  else if (faults.cutRegistry === null) response.end(bytes);
+  else response.write(bytes.subarray(0, faults.cutRegistry), () => response.destroy());
 }
 
 /** Docker Hub gives an index only to who accepts one; a wildcard accepts what there is. */
@@ -106,7 +111,7 @@ function isAccepted(manifest: Manifest, accept: string): boolean {
   return accept.includes(manifest.mediaType) || accept.includes("*/*");
 }
 
-function redirectBlob({ hub, response, method, name }: Call, digest: string): void {
+function redirectBlob({ hub, response, method, name, url }: Call, digest: string): void {
   if (hub.repositories.get(name)?.blobs.has(digest) !== true) {
     sendJson(response, 404, {
       body: { errors: [{ code: "BLOB_UNKNOWN", message: "blob unknown" }] },
@@ -114,8 +119,10 @@ function redirectBlob({ hub, response, method, name }: Call, digest: string): vo
     return;
   }
   const signature = randomBytes(12).toString("hex");
+  const faults = faultsFor(hub, name);
   const location =
-    hub.faults.redirectTo ?? `${hub.origins.cdn}/blobs/${digest}?verify=${signature}&m=${method}`;
+    (faults.redirectLoop ? url.href : faults.redirectTo) ??
+    `${hub.origins.cdn}/blobs/${digest}?verify=${signature}&m=${method}`;
   response.writeHead(307, { location, "content-length": 0 });
   response.end();
 }

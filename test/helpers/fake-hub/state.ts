@@ -32,17 +32,30 @@ export interface HubState {
   readonly bytesSent: Map<string, number>;
   readonly tokens: Map<
     string,
-    { readonly repository: string; readonly account: string | null; readonly endsAt: number }
+    {
+      readonly repository: string;
+      readonly account: string | null;
+      readonly endsAt: number;
+      uses: number;
+    }
   >;
   readonly urlUses: Map<string, number>;
   readonly account: { readonly username: string; readonly password: string };
+  /** What is wrong with everything, but what has faults of its own. */
   faults: Faults;
+  /** What is wrong with one repository or one blob alone, by its name or digest. */
+  readonly faultsOf: Map<string, Faults>;
   /** Pulls left; `null` where there is no limit. */
   remaining: number | null;
   tokenSeconds: number;
   /** Whether the referrers endpoint exists. */
   hasReferrers: boolean;
   origins: { registry: string; token: string; cdn: string };
+}
+
+/** What is wrong where a repository or a blob is asked for. */
+export function faultsFor(hub: HubState, name: string): Faults {
+  return hub.faultsOf.get(name) ?? hub.faults;
 }
 
 const WINDOW = "w=21600";

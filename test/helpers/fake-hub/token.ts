@@ -34,6 +34,7 @@ export function serveToken(
     repository: scope[1] as string,
     account: authorization === undefined ? null : username,
     endsAt: Date.now() + hub.tokenSeconds * 1000,
+    uses: 0,
   });
   sendJson(response, 200, {
     body: {

@@ -3,16 +3,21 @@ import type { SqlInventory } from "../../../worker/inventory/sql.ts";
 import type { Tag } from "../../../worker/oci/tag.ts";
 import { createInventory, manifestOf, repositoryOf } from "../../helpers/inventory.ts";
 import { NOON, digestOf } from "../../helpers/ledger-events.ts";
+import { openSqlite } from "../../helpers/sqlite.ts";
 
 const app = repositoryOf("team/app");
 const other = repositoryOf("team/other");
 
+const HOUR = 3_600_000;
+
 let clock: { now: number };
+let sqlite: ReturnType<typeof openSqlite>;
 let inventory: SqlInventory;
 
 beforeEach(() => {
   clock = { now: NOON };
-  inventory = createInventory(clock);
+  sqlite = openSqlite();
+  inventory = createInventory(clock, sqlite);
 });
 
 describe("what names what", () => {
@@ -78,6 +83,20 @@ test("bytes are those of manifests, tags and stored blobs, each once", async () 
   });
 });
 
+test("a use is written once an hour, never moves back, and never lies in the future", async () => {
+  await inventory.addManifest(app, manifestOf(1));
+  const use = (timeMs: number) => inventory.use([{ key: app, digest: digestOf(1), timeMs }]);
+  clock.now = NOON + 10 * HOUR;
+  await use(NOON + HOUR - 1);
+  expect(usedMs()).toBe(NOON);
+  await use(NOON + 5 * HOUR);
+  expect(usedMs()).toBe(NOON + 5 * HOUR);
+  await use(NOON + 2 * HOUR);
+  expect(usedMs()).toBe(NOON + 5 * HOUR);
+  await use(NOON + 1000 * HOUR);
+  expect(usedMs()).toBe(NOON + 10 * HOUR);
+});
+
 test("uses of what is not known come back", async () => {
   await inventory.addManifest(app, manifestOf(1));
   const uses = [1, 2].map((n) => ({ key: app, digest: digestOf(n), timeMs: NOON }));
@@ -87,4 +106,8 @@ test("uses of what is not known come back", async () => {
 
 function tagOf(tag: string, n: number, heldBytes: number) {
   return { tag: tag as Tag, digest: digestOf(n), heldBytes };
+}
+
+function usedMs(): unknown {
+  return sqlite.sql.exec("SELECT used_ms FROM manifest").toArray()[0]?.["used_ms"];
 }

@@ -4,7 +4,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vi
 import { Stats } from "../../../worker/contract/stats.ts";
 import { receive } from "../../helpers/bytes.ts";
 import { type FakeHub, startFakeHub } from "../../helpers/fake-hub/hub.ts";
-import { createImage, createIndex, syntheticContent } from "../../helpers/images.ts";
+import {
+  TYPES,
+  contentOf,
+  createImage,
+  createIndex,
+  syntheticContent,
+} from "../../helpers/images.ts";
 import { readApi } from "../../helpers/ledger.ts";
 import { type TestMirror, startTestMirror } from "../../helpers/mirror.ts";
 import { parsePrometheus } from "../../helpers/prometheus.ts";
@@ -38,6 +44,19 @@ test("whatever is pulled is known, with what it names and takes", async () => {
     keysOf("manifests/"),
   );
   expect(manifests.map(({ is_child: isChild }) => isChild)).toEqual([0, 1]);
+});
+
+test("a manifest of 40,000 layers, as large as one may be, is known whole", async () => {
+  const layers = Array.from({ length: 40_000 }, (_, n) => ({
+    digest: `sha256:${n.toString(16).padStart(64, "0")}`,
+    size: n,
+  }));
+  const content = contentOf(JSON.stringify({ schemaVersion: 2, layers }));
+  hub.push("team/wide", "1", { mediaType: TYPES.ociManifest, content });
+  const got = await receive(mirror.fetch("/v2/team/wide/manifests/1"));
+  expect(got).toMatchObject({ status: 200, digest: content.digest });
+  expect(keysOf("manifests/")).toHaveLength(1);
+  expect(queryInventory(mirror.data, "SELECT count(*) AS n FROM names")).toEqual([{ n: 40_000 }]);
 });
 
 test("what the store holds is in stats, metrics and on the page, beside its limit", async () => {

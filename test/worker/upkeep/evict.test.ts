@@ -195,6 +195,25 @@ describe("over the limit", () => {
   }, 60_000);
 });
 
+test("a store that deletes nothing keeps the inventory as it is, and is tried again", async () => {
+  const image = await store(app, ["1"], 100_000);
+  world.limitBytes = 1;
+  await world.step();
+  world.aheadMs += HOUR;
+  const before = await world.inventory.usage();
+  world.onOperation = (operation) => {
+    if (operation === "delete") throw new Error("delete: Internal error (10001)");
+  };
+  for (let attempts = 0; attempts < 3; attempts += 1) expect(await world.step()).toBe(10 * 60_000);
+  expect(await world.inventory.usage()).toEqual(before);
+  expect(await isWhole(app, image)).toBe(true);
+  expect(world.warnings.splice(0)).toHaveLength(3);
+  world.onOperation = () => undefined;
+  await world.settle();
+  expect(await world.storedBytes()).toBe(0);
+  expect(await world.inventory.usage()).toMatchObject({ usedBytes: 0 });
+});
+
 test("without limit or retention nothing goes but what nobody can use", async () => {
   const image = await store(app, ["1"], 5000);
   const orphan = syntheticContent(4000);
