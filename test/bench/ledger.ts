@@ -30,7 +30,7 @@ const PATHS = [
   "/api/catalog?n=100",
   "/api/catalog?n=100&last=docker.io/team/app-000500",
   "/api/pulls?n=100",
-  `/api/pulls?n=100&since=${Date.now() - DAY_MS}`,
+  `/api/pulls?n=20&since=${Date.now() - DAY_MS}`,
   "/api/pulls?n=10&repository=team/app-000500",
   "/api/stats",
   "/metrics",

@@ -1,4 +1,6 @@
 import type { Sql } from "../ledger/sql-schema.ts";
+import { catalogKey } from "../store/keys.ts";
+import type { RepositoryKey } from "../store/store.ts";
 import type { ManifestBatch, Taking } from "./upkeep.ts";
 
 /** So many manifests go together at most. */
@@ -91,19 +93,27 @@ function listKeys(sql: Sql, ids: readonly number[]): string[] {
        UNION ALL
        SELECT 'tags/' || t.key FROM manifest m
          JOIN tag t ON t.content = m.content AND t.repository = m.repository
-         WHERE m.id IN (SELECT value FROM json_each(?))
-       UNION ALL
-       SELECT 'catalog/' || r.upstream || '/' || r.name FROM repository r
-         WHERE r.id IN (SELECT repository FROM manifest WHERE id IN (SELECT value FROM json_each(?)))
-         AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.repository = r.id
-           AND m.id NOT IN (SELECT value FROM json_each(?)))`,
-      list,
-      list,
+         WHERE m.id IN (SELECT value FROM json_each(?))`,
       list,
       list,
     )
     .toArray()
-    .map(({ key }) => String(key));
+    .map(({ key }) => String(key))
+    .concat(listEmptied(sql, list).map(catalogKey));
+}
+
+/** The repositories whose last manifests these are. */
+function listEmptied(sql: Sql, list: string): RepositoryKey[] {
+  return sql
+    .exec(
+      `SELECT r.upstream, r.name AS repository FROM repository r
+       WHERE r.id IN (SELECT repository FROM manifest WHERE id IN (SELECT value FROM json_each(?)))
+       AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.repository = r.id
+         AND m.id NOT IN (SELECT value FROM json_each(?)))`,
+      list,
+      list,
+    )
+    .toArray() as unknown as RepositoryKey[];
 }
 
 /** Forgets manifests and their tags; to be run in a transaction. */

@@ -51,9 +51,37 @@ export function recordNames(
   );
 }
 
-/** Adds a blob to the newest pull that names it, the same client's before another's. */
-export function joinBlob(sql: Sql, blob: BlobSum): void {
-  const { upstream, repository, digest, client, timeMs, hits, misses, bytes } = blob;
+/** The key of a pull's row. */
+interface PullKey {
+  readonly time_ms: number;
+  readonly serial: number;
+}
+
+/** Adds blobs to the newest pull that names each, the same client's before another's: one row for all of a pull's. */
+export function joinBlobs(sql: Sql, blobs: readonly BlobSum[]): void {
+  const sums = new Map<number, PullKey & { hits: number; misses: number; bytes: number }>();
+  for (const blob of blobs) {
+    const pull = findPull(sql, blob);
+    if (pull === null) continue;
+    const sum = sums.get(pull.serial) ?? { ...pull, hits: 0, misses: 0, bytes: 0 };
+    sum.hits += blob.hits;
+    sum.misses += blob.misses;
+    sum.bytes += blob.bytes;
+    sums.set(pull.serial, sum);
+  }
+  for (const { time_ms, serial, hits, misses, bytes } of sums.values())
+    sql.exec(
+      `UPDATE pull SET hits = hits + ?, misses = misses + ?, bytes = bytes + ? WHERE time_ms = ? AND serial = ?`,
+      hits,
+      misses,
+      bytes,
+      time_ms,
+      serial,
+    );
+}
+
+function findPull(sql: Sql, blob: BlobSum): PullKey | null {
+  const { upstream, repository, digest, client, timeMs } = blob;
   const manifests = sql
     .exec(
       `SELECT c.manifest FROM content c JOIN repository r ON r.id = c.repository
@@ -71,7 +99,7 @@ export function joinBlob(sql: Sql, blob: BlobSum): void {
       client.token,
     )
     .toArray() as { id: number }[];
-  type Candidate = { time_ms: number; serial: number; client: number };
+  type Candidate = PullKey & { client: number };
   const isSame = (pull: Candidate): boolean => pull.client === asked?.id;
   const [best] = manifests
     .flatMap(
@@ -83,16 +111,8 @@ export function joinBlob(sql: Sql, blob: BlobSum): void {
             manifest,
             timeMs - JOIN_MS,
           )
-          .toArray() as Candidate[],
+          .toArray() as unknown as Candidate[],
     )
     .toSorted((a, b) => Number(isSame(b)) - Number(isSame(a)) || b.time_ms - a.time_ms);
-  if (best === undefined) return;
-  sql.exec(
-    `UPDATE pull SET hits = hits + ?, misses = misses + ?, bytes = bytes + ? WHERE time_ms = ? AND serial = ?`,
-    hits,
-    misses,
-    bytes,
-    best.time_ms,
-    best.serial,
-  );
+  return best === undefined ? null : { time_ms: best.time_ms, serial: best.serial };
 }

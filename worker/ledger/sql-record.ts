@@ -1,6 +1,6 @@
 import { OUTCOMES, unpackPulls } from "./batch.ts";
 import type { LedgerBatch, RepositoryId, Sums } from "./ledger.ts";
-import { joinBlob, recordNames } from "./sql-content.ts";
+import { joinBlobs, recordNames } from "./sql-content.ts";
 import type { Sql } from "./sql-schema.ts";
 import { SUM_NAMES, addSums, noSums, sumByHour } from "./sums.ts";
 
@@ -29,7 +29,7 @@ export function recordBatch(sql: Sql, batch: LedgerBatch): void {
   recordTags(sql, { batch, pulls, ids });
   for (const [place, seen] of batch.manifests.entries()) recordNames(sql, seen, manifests[place]);
   // After the pulls and names of the same batch, which they belong to.
-  for (const blob of batch.blobs) joinBlob(sql, blob);
+  joinBlobs(sql, batch.blobs);
   recordSums(sql, batch);
 }
 

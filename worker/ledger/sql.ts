@@ -76,30 +76,21 @@ export class SqlLedger implements Ledger {
     const { sql } = this.#options;
     this.#begin(null);
     const after = wanted.after === null ? null : parsePullId(wanted.after);
-    const conditions = ["(p.time_ms, p.serial) > (?, ?)", "p.time_ms < ?"];
     // -1 stands before every serial: from `since` on, inclusive.
     const from =
       after !== null && after.timeMs >= wanted.sinceMs
         ? [after.timeMs, after.serial]
         : [wanted.sinceMs, -1];
-    const bindings: (string | number)[] = [...from, wanted.untilMs];
-    if (wanted.repository !== null) {
-      conditions.push(
-        "p.repository IN (SELECT id FROM repository WHERE upstream = ? AND name = ?)",
-      );
-      bindings.push(wanted.repository.upstream, wanted.repository.repository);
-    }
-    if (wanted.digest !== null) {
-      conditions.push("p.manifest IN (SELECT id FROM manifest WHERE digest = ?)");
-      bindings.push(wanted.digest);
-    }
+    const selected = this.#select(wanted);
+    const where = ["(p.time_ms, p.serial) > (?, ?)", "p.time_ms < ?", ...selected.conditions];
+    const bindings = [...from, wanted.untilMs, ...selected.bindings];
     const order = wanted.newest === true ? "DESC" : "ASC";
     const rows = sql
       .exec(
         `SELECT p.time_ms AS timeMs, p.serial, r.upstream, r.name AS repository, p.tag, m.digest,
            m.media_type AS mediaType, p.outcome, p.counted, c.address, c.user_agent AS userAgent, c.token,
            p.hits, p.misses, p.bytes
-         FROM (SELECT * FROM pull p WHERE ${conditions.join(" AND ")}
+         FROM (SELECT * FROM pull p WHERE ${where.join(" AND ")}
            ORDER BY p.time_ms ${order}, p.serial ${order} LIMIT ?) p
          JOIN repository r ON r.id = p.repository JOIN manifest m ON m.id = p.manifest JOIN client c ON c.id = p.client
          ORDER BY p.time_ms, p.serial`,
@@ -108,6 +99,29 @@ export class SqlLedger implements Ledger {
       )
       .toArray() as unknown as PullRow[];
     return { completeSinceMs: this.#meta("complete"), pulls: rows.map(readPull) };
+  }
+
+  /** By `=` wherever it can be: only then does an index give the rows in their order, and a page ends where it is full. */
+  #select({ repository, digest }: PullsWanted): {
+    readonly conditions: readonly string[];
+    readonly bindings: readonly (string | number)[];
+  } {
+    const { sql } = this.#options;
+    const conditions: string[] = [];
+    const bindings: (string | number)[] = [];
+    if (repository !== null) {
+      conditions.push("p.repository = (SELECT id FROM repository WHERE upstream = ? AND name = ?)");
+      bindings.push(repository.upstream, repository.repository);
+    }
+    if (digest !== null) {
+      const manifests = sql
+        .exec("SELECT id FROM manifest WHERE digest = ? LIMIT 2", digest)
+        .toArray();
+      const all = "(SELECT id FROM manifest WHERE digest = ?)";
+      conditions.push(`p.manifest ${manifests.length > 1 ? "IN" : "="} ${all}`);
+      bindings.push(digest);
+    }
+    return { conditions, bindings };
   }
 
   async listCatalog(page: CatalogWanted): Promise<readonly CatalogRow[]> {

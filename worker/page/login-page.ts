@@ -4,6 +4,9 @@ import { STYLE } from "./style.ts";
 /** As one piece, as on the status page: the policy has the style's hash. */
 const STYLE_ELEMENT = trusted(`<style>${STYLE}</style>`);
 
+/** For password managers alone: they keep a password under a user's name. */
+const USER = trusted(`<input hidden type="text" autocomplete="username" value="tidepool" />`);
+
 /**
  * Renders the page that asks for `ADMIN_TOKEN`. It names no host: that may hold a secret, and this is shown to anybody.
  *
@@ -32,6 +35,7 @@ export function renderLoginPage(problem: string | null): string {
         <main>
           <p>What the mirror did is shown to its operators.</p>
           <form method="post" action="login">
+            ${USER}
             <label for="token">The mirror's <code>ADMIN_TOKEN</code></label>
             <input
               id="token"

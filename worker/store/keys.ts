@@ -1,6 +1,7 @@
 import { type Digest, digestAlgorithm, digestHex, parseDigest } from "../oci/digest.ts";
 import type { ByteRange } from "../oci/range.ts";
-import { type RepositoryName, parseRepository } from "../oci/repository.ts";
+import { formatRepository, parseRepositoryPath } from "../oci/reference.ts";
+import { parseRepository } from "../oci/repository.ts";
 import { type Tag, parseTag } from "../oci/tag.ts";
 import type { ObjectKind, RepositoryKey } from "./store.ts";
 
@@ -84,22 +85,24 @@ export function parseTagKey(key: string, prefix: string): Tag | null {
   return key.startsWith(prefix) ? parseTag(key.slice(prefix.length)) : null;
 }
 
-/** `catalog/<upstream>/`: R2 lists what is under it in the order of the names themselves. */
-export function catalogPrefix(upstream: string): string {
-  return `catalog/${upstream}/`;
-}
+/** What every key of the catalog begins with. */
+export const CATALOG_PREFIX = "catalog/";
 
-/** `catalog/<upstream>/<repository>`: an empty object that says that something was pulled from it. */
+/**
+ * `catalog/<name>`: an empty object that says that something was pulled from a repository. The name is written as
+ * people write it, `library/alpine` or `ghcr.io/owner/image`: so one listing gives all registries' names in their order.
+ */
 export function catalogKey(key: RepositoryKey): string {
-  return catalogPrefix(key.upstream) + key.repository;
+  return CATALOG_PREFIX + formatRepository(key.upstream, key.repository);
 }
 
-/** Reads the repository out of a key under a prefix. */
-export function parseCatalogKey(key: string, prefix: string): RepositoryName | null {
-  return key.startsWith(prefix) ? parseRepository(key.slice(prefix.length)) : null;
+/** Reads {@link catalogKey}. */
+export function parseCatalogKey(key: string): RepositoryKey | null {
+  const found = parseRepositoryPath(key.slice(CATALOG_PREFIX.length), null);
+  return found === null ? null : { upstream: found.registry, repository: found.repository };
 }
 
-/** Reads `<upstream>/<repository>`, which follows `catalog/` in a key; an upstream's name has no slash. */
+/** Reads `<upstream>/<repository>`; an upstream's name has no slash. */
 export function parseRepositoryName(name: string): RepositoryKey | null {
   const slash = name.indexOf("/");
   const repository = parseRepository(name.slice(slash + 1));

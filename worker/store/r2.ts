@@ -117,12 +117,9 @@ function createCatalogStore(bucket: Bucket): CatalogStore {
     async addRepository(key) {
       await attempt("put repository", () => bucket.put(keys.catalogKey(key), new Uint8Array()));
     },
-    async listRepositories(upstream, page) {
-      const prefix = keys.catalogPrefix(upstream);
-      const names = await list(bucket, prefix, page);
-      return names
-        .map((name) => keys.parseCatalogKey(name, prefix))
-        .filter((name) => name !== null);
+    async listRepositories(page) {
+      const found = await list(bucket, keys.CATALOG_PREFIX, page);
+      return found.map(keys.parseCatalogKey).filter((key) => key !== null);
     },
   };
 }
@@ -170,14 +167,14 @@ function readTag(object: R2Object, bytes: Uint8Array | null): StoredTag | null {
 async function list(bucket: Bucket, prefix: string, page: Page): Promise<string[]> {
   const keysFound: string[] = [];
   const wanted = Math.min(page.limit, MAX_BATCH);
-  let startAfter = page.last === null ? null : prefix + page.last;
+  // Also on the first page: Miniflare reads every key that stands before.
+  let startAfter = prefix + (page.last ?? "");
   while (keysFound.length < wanted) {
     const limit = wanted - keysFound.length;
-    const options = startAfter === null ? { prefix, limit } : { prefix, limit, startAfter };
     // R2 may give fewer than asked for and still have more.
-    const found = await attempt("list", () => bucket.list(options));
+    const found = await attempt("list", () => bucket.list({ prefix, limit, startAfter }));
     for (const { key } of found.objects) keysFound.push(key);
-    startAfter = keysFound.at(-1) ?? null;
+    startAfter = keysFound.at(-1) ?? startAfter;
     if (!found.truncated || found.objects.length === 0) break;
   }
   return keysFound;

@@ -108,7 +108,7 @@ export interface ChunkStore {
 export interface CatalogStore {
   addRepository(key: RepositoryKey): Promise<void>;
   /** Names in lexical order after `last`, at most `limit` and at most 1000. */
-  listRepositories(upstream: string, page: Page): Promise<RepositoryName[]>;
+  listRepositories(page: Page): Promise<RepositoryKey[]>;
 }
 
 /** What the first part of a key says: `keys.ts` has them all. */
