@@ -6,7 +6,7 @@
 #   SSH_PRIVATE_KEY   a file with the key of that user
 #   SSH_KNOWN_HOSTS   a file with the hosts' public keys: from `ssh-keyscan`, compared with what the hosts themselves show
 #   RUNNER_SUDO       "true" where the user is not root; `sudo -n` must work
-#   RUNNER_FILES      the folder with daemon.json and config.toml (default: the project's); one of them may be missing
+#   RUNNER_FILES      the folder with daemon.json and config.toml (default: the current one); one of them may be missing
 #   RUNNER_DAEMON_JSON, RUNNER_CONFIG_TOML  where they go (default: /etc/docker/daemon.json, /etc/gitlab-runner/config.toml)
 #   RUNNER_*          values for @RUNNER_…@ in config.toml
 #
@@ -15,7 +15,7 @@ set -eu
 umask 077
 
 here=$(cd "$(dirname "$0")" && pwd)
-files=${RUNNER_FILES:-${CI_PROJECT_DIR:-.}}
+files=${RUNNER_FILES:-.}
 daemon_json=${RUNNER_DAEMON_JSON:-/etc/docker/daemon.json}
 config_toml=${RUNNER_CONFIG_TOML:-/etc/gitlab-runner/config.toml}
 sudo=

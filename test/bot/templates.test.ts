@@ -64,7 +64,7 @@ describe.each(files)("templates/$name", ({ text, errors, inputs, jobs }) => {
 
   it("calls a command that there is, with flags it has, or a script that is there", () => {
     const script = jobs.flatMap((job) => job.script ?? []).join("\n");
-    const scripts = [...script.matchAll(/sh \/tmp\/tidepool\/templates\/(\S+)/g)];
+    const scripts = [...script.matchAll(/sh "\$TIDEPOOL_RELEASE"\/templates\/(\S+)/g)];
     for (const [, path = ""] of scripts)
       expect(readFileSync(new URL(path, FOLDER), "utf8")).not.toBe("");
     const command = /bot\/cli\.ts (\w+)(.*)$/ms.exec(script);

@@ -62,6 +62,7 @@ test("the log tells whose token each pull was, and the blobs are each one's own"
   const headers = { authorization: `Bearer ${ADMIN}` };
   const page = await mirror.ask({ path: "/", headers });
   expect(page.body).toContain("token <bdi>acme/shop</bdi>");
+  expect(page.body).toContain("http://mirror.example.com/t/SECRET/setup");
 });
 
 describe("a list's next page is where the client asked", () => {
