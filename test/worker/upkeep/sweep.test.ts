@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describeManifest } from "../../../worker/inventory/describe.ts";
 import { manifestKey } from "../../../worker/store/keys.ts";
 import { parseTag } from "../../../worker/oci/tag.ts";
 import {
@@ -116,6 +117,19 @@ test("what the store has lost is forgotten, and only that", async () => {
   expect(isKnownWhole(await known(app, gone))).toBe(false);
   expect(isKnownWhole(await known(other, images[1]!))).toBe(true);
   expect((await world.inventory.usage()).usedBytes).toBe(await world.storedBytes());
+});
+
+test("what was told and is not stored yet is not taken for lost", async () => {
+  const image = createImage([]);
+  const { mediaType, content } = image.manifest;
+  const bytes = new Uint8Array(content.read(0, content.size));
+  const told = describeManifest({ digest: digestIn(content), mediaType, bytes });
+  await world.inventory.addManifest(app, told);
+  await world.settle();
+  expect(await world.inventory.usage()).toMatchObject({ manifests: 1 });
+  world.aheadMs += DAY;
+  await world.settle();
+  expect(await world.inventory.usage()).toMatchObject({ manifests: 0 });
 });
 
 test("a store that was emptied is not taken for one over its limit for ever", async () => {
