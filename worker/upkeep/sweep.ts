@@ -25,7 +25,7 @@ interface Cursor {
 }
 
 /** Whether every manifest in the store is known: without that nothing may be evicted. */
-export function isComplete({ upkeep }: UpkeepDeps): boolean {
+export function isComplete({ upkeep }: Pick<UpkeepDeps, "upkeep">): boolean {
   return upkeep.read("complete") !== null;
 }
 
