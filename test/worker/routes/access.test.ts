@@ -104,6 +104,7 @@ test("the log names each kind of path, and nothing that a client put into it", a
     durationMs: expect.any(Number) as number,
     rule: "token",
     token: "acme/shop",
+    secret: 1,
   });
   expect(lines.at(-2)).toMatchObject({ rule: "admin", token: null });
   expect(lines.at(-1)?.["method"]).toBe("other");
