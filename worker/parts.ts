@@ -117,6 +117,8 @@ function nameCredential(registries: readonly Registry[], upstream: string): stri
 /** What one isolate learns of a registry's tokens is kept apart from every other registry's. */
 function createClientsOf(config: Config): (lied: (source: string) => void) => Upstreams {
   const { registries, sources } = config;
+  const othersOf = (registry: Registry): readonly URL[] =>
+    registries.map(({ url }) => url).filter(({ origin }) => origin !== registry.url.origin);
   const known = new Map(
     registries.map((registry) => {
       const caches = { account: createTokenCache(), anonymous: createTokenCache() };
@@ -128,7 +130,7 @@ function createClientsOf(config: Config): (lied: (source: string) => void) => Up
     if (found === undefined) throw new Error(`no registry ${name}`);
     const { registry, caches } = found;
     const credentials = identity === "account" ? registry.credentials : null;
-    return createClient({ ...registry, credentials }, caches[identity]);
+    return createClient({ ...registry, credentials, others: othersOf(registry) }, caches[identity]);
   };
   const names = [...known.keys()];
   const hasAccount = (name: string): boolean => known.get(name)?.registry.credentials !== null;
@@ -138,7 +140,10 @@ function createClientsOf(config: Config): (lied: (source: string) => void) => Up
     const withSources = (authority: Upstream): Upstream => {
       if (authority.name !== DOCKER_HUB || sources.length === 0) return authority;
       const clients = sources.map((source, at) =>
-        createClient({ ...source, realms: null, credentials: null }, sourceCaches[at]),
+        createClient(
+          { ...source, realms: null, credentials: null, others: registries.map(({ url }) => url) },
+          sourceCaches[at],
+        ),
       );
       return createSourcedUpstream({
         authority,
@@ -152,7 +157,10 @@ function createClientsOf(config: Config): (lied: (source: string) => void) => Up
   };
 }
 
-function createClient(registry: Registry, cache: TokenCache = createTokenCache()): Upstream {
+function createClient(
+  registry: Registry & { readonly others: readonly URL[] },
+  cache: TokenCache = createTokenCache(),
+): Upstream {
   return createUpstreamClient({
     ...registry,
     cache,
