@@ -72,7 +72,10 @@ export function createApp<Bindings extends object>(
     const form = await askLogin(context, deps.admin);
     if (form !== null) return form;
     context.set("identity", ADMIN);
-    return await getStatusPage(routesOf(context), context.req.raw, !deps.admin.admin.isOpen);
+    return await getStatusPage(routesOf(context), context.req.raw, {
+      hasTokens: deps.access.hasTokens,
+      canLogOut: !deps.admin.admin.isOpen,
+    });
   });
   // A form of another site's must not log anybody in or out.
   app.post("/login", csrf(), bodyLimit({ maxSize: MAX_FORM }), (context) =>
