@@ -10,6 +10,7 @@ import {
   type PrivateRepositories,
   parsePrivateRepositories,
 } from "./proxy/private-repositories.ts";
+import { parseSources } from "./upstream/sources.ts";
 import { type Registry, parseApiUrl, parseRegistries } from "./upstream/registries.ts";
 
 /** The Worker's bindings, as wrangler.toml names them. */
@@ -23,6 +24,7 @@ export interface Env {
   readonly UPSTREAMS?: string;
   readonly DOCKERHUB_USERNAME?: string;
   readonly DOCKERHUB_TOKEN?: string;
+  readonly SOURCES?: string;
   readonly PRIVATE_REPOSITORIES?: string;
   readonly PUBLIC_TTL_SECONDS?: string;
   readonly TAG_TTL_SECONDS?: string;
@@ -40,6 +42,8 @@ export interface Env {
 export interface Config {
   /** Docker Hub first. */
   readonly registries: readonly Registry[];
+  /** Where public content of Docker Hub's is had by digest, before Docker Hub itself. */
+  readonly sources: readonly { readonly name: string; readonly url: URL }[];
   /** What clients with a token may read though it is not public. */
   readonly privateRepositories: PrivateRepositories;
   /** For how long a repository counts as public once it was proven to be. */
@@ -96,6 +100,7 @@ export function parseConfig(env: Env): Config {
   const { TAG_TTL_SECONDS, PUBLIC_TTL_SECONDS } = env;
   return {
     registries,
+    sources: parseSources(env.SOURCES ?? "", (text) => parseApiUrl(text, refuseBy("SOURCES"))),
     privateRepositories: readPrivateRepositories(env, { registries, access }),
     publicTtlMs:
       readSeconds("PUBLIC_TTL_SECONDS", PUBLIC_TTL_SECONDS, DEFAULT_PUBLIC_TTL_SECONDS) * 1000,

@@ -60,11 +60,11 @@ function logRequest(record: RequestRecord): void {
 
 function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: RequestParts): RouteDeps {
   const { store, memory, config, warn, recorder, records, credential } = parts;
-  const upstreams = parts.createUpstreams();
+  const upstreams = parts.createUpstreams(waitUntil);
   const { publicTtlMs } = config;
   const proof = (key: RepositoryKey): ProofDeps => ({
     proofs: memory.proofs,
-    gate: gateOf(parts, env, key),
+    gate: gateOf({ parts, env, waitUntil }, key),
     publicTtlMs,
     now: Date.now,
   });
@@ -75,7 +75,7 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
     manifests: (key) => ({
       store,
       memory,
-      gate: gateOf(parts, env, key),
+      gate: gateOf({ parts, env, waitUntil }, key),
       tagTtlMs: config.tagTtlMs,
       publicTtlMs: config.publicTtlMs,
       now: Date.now,
@@ -118,25 +118,31 @@ function createApiDeps(parts: Parts): ApiDeps {
   };
 }
 
+interface Surroundings {
+  readonly parts: Parts;
+  readonly env: Env;
+  readonly waitUntil: (work: Promise<unknown>) => void;
+}
+
 /** A digest's fill. A stub is of no use any more once its object was reset under it: each call has its own. */
 function fillOf(env: Env, digest: Digest): BlobFill {
   const reach = (): BlobFill => env.BLOB_FILL.getByName(digest);
   return {
-    open: (key, wanted) => reach().open(key, wanted),
+    open: (key, wanted, audience) => reach().open(key, wanted, audience),
     segment: (wanted, offset) => reach().segment(wanted, offset),
     verified: (wanted) => reach().verified(wanted),
   };
 }
 
 /** The repository's gate; where Durable Objects are away, this request asks for itself. */
-function gateOf(parts: Parts, env: Env, key: RepositoryKey): ManifestGate {
+function gateOf({ parts, env, waitUntil }: Surroundings, key: RepositoryKey): ManifestGate {
   const shared = env.MANIFEST_GATE.getByName(`${key.upstream}/${key.repository}`);
   const orElse = async <T>(ask: (gate: ManifestGate) => Promise<T>): Promise<T> => {
     try {
       return await ask(shared);
     } catch (error) {
       parts.warn("a gate could not be reached", error);
-      return await ask(parts.createGate());
+      return await ask(parts.createGate(waitUntil));
     }
   };
   return {

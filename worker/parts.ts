@@ -6,19 +6,22 @@ import type { Inventory, ManifestUse } from "./inventory/inventory.ts";
 import { withinReach } from "./inventory/within-reach.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { DirectGate } from "./proxy/manifest-gate.ts";
-import { formatRepository } from "./oci/reference.ts";
+import { DOCKER_HUB, formatRepository } from "./oci/reference.ts";
 import { type ProofLog, Prover } from "./proxy/proof.ts";
 import { Recorder } from "./proxy/recorder.ts";
 import { type ManifestMemory, createManifestMemory, forgetManifest } from "./proxy/manifest.ts";
 import { UseTeller } from "./proxy/use-teller.ts";
 import { createR2Store } from "./store/r2.ts";
 import type { Store } from "./store/store.ts";
-import { createTokenCache } from "./upstream/auth.ts";
+import { type TokenCache, createTokenCache } from "./upstream/auth.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import type { Registry } from "./upstream/registries.ts";
+import { type RestingSources, createSourcedUpstream } from "./upstream/sources.ts";
 import type { Upstream, Upstreams } from "./upstream/upstream.ts";
 import { createUpstreams } from "./upstream/upstreams.ts";
 import { VERSION } from "./version.ts";
+
+type WaitUntil = (work: Promise<unknown>) => void;
 
 /** What requests and Durable Objects of one isolate are made of. */
 export interface Parts {
@@ -36,10 +39,14 @@ export interface Parts {
   readonly inventory: Inventory;
   /** The name of the credential in use at an upstream, which is no secret. */
   readonly credential: (upstream: string) => string;
-  /** Clients for one request or one Durable Object; tokens are shared, requests under way are not. */
-  readonly createUpstreams: () => Upstreams;
+  /**
+   * Clients for one request or one Durable Object; tokens are shared, requests under way are not.
+   *
+   * @param waitUntil - keeps the context alive until what it caused is recorded
+   */
+  readonly createUpstreams: (waitUntil: WaitUntil) => Upstreams;
   /** @param proofs - by default of this gate alone */
-  readonly createGate: (proofs?: ProofLog) => DirectGate;
+  readonly createGate: (waitUntil: WaitUntil, proofs?: ProofLog) => DirectGate;
   readonly warn: (message: string, error: unknown) => void;
 }
 
@@ -58,7 +65,13 @@ export function createParts(env: Env): Parts {
   const now = Date.now;
   const attempts = new FailedAttempts(now);
   const { tagTtlMs, publicTtlMs, registries } = config;
-  const createClients = createClientsOf(registries);
+  const createClients = createClientsOf(config);
+  const recorder = new Recorder({ warn, now });
+  const createLedgered = (waitUntil: WaitUntil): Upstreams =>
+    createClients((source) => {
+      warn("a source sent bytes of another digest", new Error(source));
+      recorder.failure("lying-source", { ledger, waitUntil });
+    });
   const memory = createManifestMemory();
   const inventory = withinReach(() => env.INVENTORY.getByName("inventory"));
   const forget = ({ key, digest }: ManifestUse): void => forgetManifest(memory, key, digest);
@@ -75,7 +88,7 @@ export function createParts(env: Env): Parts {
     store,
     memory,
     inventory,
-    recorder: new Recorder({ warn, now }),
+    recorder,
     ledger,
     records: () => ({
       record: async (batch) => {
@@ -83,9 +96,9 @@ export function createParts(env: Env): Parts {
       },
     }),
     credential: (upstream) => nameCredential(registries, upstream),
-    createUpstreams: createClients,
-    createGate: (proofs = createForgetfulLog()) => {
-      const upstreams = createClients();
+    createUpstreams: createLedgered,
+    createGate: (waitUntil, proofs = createForgetfulLog()) => {
+      const upstreams = createLedgered(waitUntil);
       const prover = new Prover({ upstreams, proofs, publicTtlMs, now });
       return new DirectGate({ store, inventory, upstreams, prover, tagTtlMs, now, warn });
     },
@@ -102,7 +115,10 @@ function nameCredential(registries: readonly Registry[], upstream: string): stri
 }
 
 /** What one isolate learns of a registry's tokens is kept apart from every other registry's. */
-function createClientsOf(registries: readonly Registry[]): () => Upstreams {
+function createClientsOf(config: Config): (lied: (source: string) => void) => Upstreams {
+  const { registries, sources } = config;
+  const othersOf = (registry: Registry): readonly URL[] =>
+    registries.map(({ url }) => url).filter(({ origin }) => origin !== registry.url.origin);
   const known = new Map(
     registries.map((registry) => {
       const caches = { account: createTokenCache(), anonymous: createTokenCache() };
@@ -112,20 +128,47 @@ function createClientsOf(registries: readonly Registry[]): () => Upstreams {
   const create = (name: string, identity: "account" | "anonymous"): Upstream => {
     const found = known.get(name);
     if (found === undefined) throw new Error(`no registry ${name}`);
-    const { registry } = found;
-    return createUpstreamClient({
-      ...registry,
-      credentials: identity === "account" ? registry.credentials : null,
-      cache: found.caches[identity],
-      userAgent: `tidepool/${VERSION}`,
-      // Workers' fetch must be called as a global's method.
-      fetch: (input, init) => fetch(input, init),
-      now: Date.now,
-    });
+    const { registry, caches } = found;
+    const credentials = identity === "account" ? registry.credentials : null;
+    return createClient({ ...registry, credentials, others: othersOf(registry) }, caches[identity]);
   };
   const names = [...known.keys()];
   const hasAccount = (name: string): boolean => known.get(name)?.registry.credentials !== null;
-  return () => createUpstreams({ names, hasAccount, create });
+  const resting: RestingSources = new Map();
+  const sourceCaches = sources.map(() => createTokenCache());
+  return (lied) => {
+    const withSources = (authority: Upstream): Upstream => {
+      if (authority.name !== DOCKER_HUB || sources.length === 0) return authority;
+      const clients = sources.map((source, at) =>
+        createClient(
+          { ...source, realms: null, credentials: null, others: registries.map(({ url }) => url) },
+          sourceCaches[at],
+        ),
+      );
+      return createSourcedUpstream({
+        authority,
+        sources: clients,
+        resting,
+        lied,
+        now: Date.now,
+      });
+    };
+    return createUpstreams({ names, hasAccount, create, withSources });
+  };
+}
+
+function createClient(
+  registry: Registry & { readonly others: readonly URL[] },
+  cache: TokenCache = createTokenCache(),
+): Upstream {
+  return createUpstreamClient({
+    ...registry,
+    cache,
+    userAgent: `tidepool/${VERSION}`,
+    // Workers' fetch must be called as a global's method.
+    fetch: (input, init) => fetch(input, init),
+    now: Date.now,
+  });
 }
 
 /** Where no Durable Object can be reached: a proof is made again for each request. */

@@ -38,3 +38,15 @@ export function isSameMirror(value: string, mirror: Mirror): boolean {
   const other = parseMirror(withScheme);
   return other !== null && other.url === mirror.url;
 }
+
+/** The mirror as people are shown it: the secret in its path or its host's first label is nobody's business. */
+export function withoutSecret(mirror: Mirror): Mirror {
+  return { ...mirror, url: hideSecret(mirror.url), host: hideSecret(mirror.host) };
+}
+
+/** Takes the secret out of an address, with a scheme or without. */
+export function hideSecret(address: string): string {
+  return address
+    .replace(/\/t\/[a-z0-9]+$/, "/t/SECRET")
+    .replace(/^(https?:\/\/)?[a-z0-9]{20,63}(?=\.)/, "$1SECRET");
+}

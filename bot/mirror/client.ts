@@ -86,7 +86,7 @@ export class MirrorClient {
     const items: Item[] = [];
     for await (const answer of this.#http.pages(first)) {
       if (isAbsent(answer)) return null;
-      for (const item of this.#read(answer, schema, first.pathname)) items.push(item);
+      for (const item of this.#read(answer, schema, pathOf(first))) items.push(item);
       if (items.length > MAX_ITEMS)
         throw new MirrorError(`${nameOf(first)} lists more than ${MAX_ITEMS} items`);
     }
@@ -130,4 +130,9 @@ function isAbsent({ status, json }: Answer): boolean {
   return (
     status === 404 || status === 405 || status === 501 || (status === 200 && json === undefined)
   );
+}
+
+/** A path as errors show it: without the secret that the mirror's own address may have. */
+function pathOf({ pathname }: URL): string {
+  return pathname.replace(/^\/t\/[a-z0-9]+(?=\/)/, "");
 }

@@ -1,4 +1,5 @@
 import { parseNextLink } from "../../worker/oci/link.ts";
+import { hideSecret } from "../files/mirror.ts";
 import { MirrorError } from "./errors.ts";
 
 /** 32 MiB: far over any page of ours, and over the whole catalog of a large registry:2. */
@@ -72,7 +73,7 @@ export class MirrorHttp {
     const seen = new Set<string>();
     for (let url: URL | null = first; url !== null;) {
       if (seen.size >= MAX_PAGES || seen.has(url.href))
-        throw new MirrorError(`${nameOf(url)} pages ${url.pathname} without end`);
+        throw new MirrorError(`${nameOf(url)} gives pages without end`);
       seen.add(url.href);
       const answer: Answer = await this.get(url);
       yield answer;
@@ -94,7 +95,7 @@ export class MirrorHttp {
 
 /** The mirror in a sentence, without what an address can give away. */
 export function nameOf(url: URL): string {
-  return `the mirror at ${url.origin}`;
+  return `the mirror at ${hideSecret(url.origin)}`;
 }
 
 async function readText(response: Response): Promise<string> {

@@ -1,12 +1,7 @@
+import { withoutSecret } from "../files/mirror.ts";
 import { mendFor } from "../verify/mend.ts";
 import type { JobLog, JudgedImage } from "../verify/verdict.ts";
-import {
-  REASON_WORDS,
-  VERDICT_WORDS,
-  familiarName,
-  proofOf,
-  withoutSecret,
-} from "./verdict-words.ts";
+import { REASON_WORDS, VERDICT_WORDS, familiarName, proofOf } from "./verdict-words.ts";
 import type { Verification } from "../verify/verification.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Mirror } from "../files/mirror.ts";
+import { type Mirror, withoutSecret } from "../files/mirror.ts";
 import type { LeftAlone, Plan } from "../plan/plan.ts";
 import { code, fenced, prose } from "./markdown.ts";
 import { formatMarker, formatNoteMarker, type Marker } from "./marker.ts";
@@ -83,7 +83,9 @@ function lead({ plan, mirror, lines }: Body): string[] {
     ? "What this project's jobs pull from Docker Hub by themselves"
     : "What the Docker daemons configured here pull from Docker Hub";
   const lint = isCi ? " GitLab's CI lint accepts the result." : "";
-  return [`${who} comes through <${mirror.url}> once this is merged: ${size}.${lint}`];
+  return [
+    `${who} comes through <${withoutSecret(mirror).url}> once this is merged: ${size}.${lint}`,
+  ];
 }
 
 /** What a reader might expect of the edits, and they cannot do. */

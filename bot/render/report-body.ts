@@ -1,6 +1,6 @@
+import { type Mirror, withoutSecret } from "../files/mirror.ts";
 import type { CatalogEntry } from "../../worker/contract/catalog.ts";
 import type { PullCounts, Stats } from "../../worker/contract/stats.ts";
-import type { Mirror } from "../files/mirror.ts";
 import { mendFor } from "../verify/mend.ts";
 import type { JudgedImage } from "../verify/verdict.ts";
 import { renderChanges, renderHeld } from "./report-images.ts";
@@ -15,7 +15,6 @@ import {
   plural,
   proofOf,
   spoken,
-  withoutSecret,
 } from "./verdict-words.ts";
 
 /** Where a project stands. */

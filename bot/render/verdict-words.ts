@@ -1,5 +1,4 @@
 import { DOCKER_HUB } from "../../worker/oci/reference.ts";
-import type { Mirror } from "../files/mirror.ts";
 import type { Evidence } from "../trace/trace.ts";
 import type { JobLog, JudgedImage, Reason, Verdict } from "../verify/verdict.ts";
 import { code } from "./markdown.ts";
@@ -105,15 +104,6 @@ export function link(text: string, address: string): string {
     (sign) => `%${sign.charCodeAt(0).toString(16).padStart(2, "0").toUpperCase()}`,
   );
   return `[${text}](${safe})`;
-}
-
-/** The mirror as comments show it: a path's secret is nobody's business. */
-export function withoutSecret(mirror: Mirror): Mirror {
-  return { ...mirror, url: hideSecret(mirror.url), host: hideSecret(mirror.host) };
-}
-
-function hideSecret(address: string): string {
-  return address.replace(/\/t\/[a-z0-9]+$/, "/t/SECRET");
 }
 
 /** Bytes as people read them, in powers of ten: `1.4 GB`. */

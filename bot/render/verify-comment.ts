@@ -1,3 +1,4 @@
+import { withoutSecret } from "../files/mirror.ts";
 import { type Mend, mendFor } from "../verify/mend.ts";
 import type { Summary } from "../verify/summary.ts";
 import type { JudgedImage } from "../verify/verdict.ts";
@@ -14,7 +15,6 @@ import {
   plural,
   proofOf,
   spoken,
-  withoutSecret,
 } from "./verdict-words.ts";
 import { renderBlindSpots } from "./verify-blind-spots.ts";
 import { renderEvidence } from "./verify-evidence.ts";

@@ -1,5 +1,6 @@
 import { mendFor } from "../verify/mend.ts";
-import { familiarName, withoutSecret } from "./verdict-words.ts";
+import { withoutSecret } from "../files/mirror.ts";
+import { familiarName } from "./verdict-words.ts";
 import type { Verification } from "../verify/verification.ts";
 
 /** The verdicts for machines. Fields are added, never changed; `version` counts what breaks. */

@@ -11,9 +11,12 @@ import type { Image } from "../helpers/images.ts";
 import { type TestMirror, startTestMirror } from "../helpers/mirror.ts";
 import { startContainerd } from "./containerd.ts";
 import { hasDaemons, removeMounted, startDockerd } from "./daemons.ts";
+import { GO_CLIENTS } from "./go-clients.ts";
+import { findWrongBlobs } from "./layout.ts";
 import { BUSYBOX, buildImage } from "./images.ts";
 import { type Wildcard, startWildcard } from "./wildcard.ts";
 
+const crane = GO_CLIENTS.find(({ name }) => name === "crane");
 const run = promisify(execFile);
 
 const SHOP = "sh0ps3cr3tsh0ps3cr3tsh";
@@ -206,6 +209,17 @@ describe.skipIf(!hasDaemons || !existsSync(BUSYBOX))(
         const source = `docker://${mirror.url.host}/t/${SHOP}/library/tide`;
         const { stdout } = await run("skopeo", ["list-tags", "--tls-verify=false", source]);
         expect((JSON.parse(stdout) as { Tags: string[] }).Tags).toEqual(["1", "2", "3"]);
+      },
+    );
+
+    test.skipIf(crane === undefined || crane.program === null)(
+      "crane, whose library kaniko has, pulls by a path behind /v2/",
+      async () => {
+        const since = Date.now();
+        const layout = join(folder, "crane");
+        await crane?.pull(`${mirror.url.host}/t/${OPS}`, "tide", layout);
+        expect(await findWrongBlobs(layout, image)).toEqual([]);
+        await expectPullBy("ops", /^crane\//, since);
       },
     );
 

@@ -180,6 +180,7 @@ export function isSurvivable({ upstream, endpoint, size: bytes }: Scenario): boo
     case "delayMs":
     case "headWithoutDigest":
     case "ignoreRange":
+    case "linkTo":
     case "gzip":
     case "stall":
       return true;

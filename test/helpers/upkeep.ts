@@ -9,6 +9,7 @@ import { type Bucket, createR2Store } from "../../worker/store/r2.ts";
 import type { RepositoryKey, Store } from "../../worker/store/store.ts";
 import { describeManifest } from "../../worker/inventory/describe.ts";
 import type { UpkeepDeps } from "../../worker/upkeep/deps.ts";
+import { wantSnapshot } from "../../worker/upkeep/snapshot.ts";
 import { takeStep } from "../../worker/upkeep/step.ts";
 import { type Content, type Manifest, contentOf } from "./images.ts";
 import { openSqlite } from "./sqlite.ts";
@@ -146,8 +147,9 @@ export class StoreWorld {
     return takeStep(deps, (_message, error) => this.warnings.push(error));
   }
 
-  /** Steps until nothing is left, moving the clock on where a step asks for it. */
+  /** What the cron trigger brings: steps until nothing is left, moving the clock on where a step asks for it. */
   async settle(): Promise<void> {
+    wantSnapshot({ upkeep: this.upkeep, now: () => this.now() });
     for (let steps = 0; steps < 1_000; steps += 1) {
       const delay = await this.step();
       if (delay === null) return;

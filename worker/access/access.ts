@@ -80,8 +80,10 @@ export class Access {
     let refused: Outcome = { kind: "none" };
     for (const { place, text } of presented) {
       const match = await this.#table.find(text, now());
-      if (match.kind === "valid")
-        return { kind: "allowed", identity: { rule: "token", token: match.name }, place };
+      if (match.kind === "valid") {
+        const identity = { rule: "token", token: match.name, secret: match.ordinal } as const;
+        return { kind: "allowed", identity, place };
+      }
       if (match.kind === "expired") refused = { kind: "refused", reason: "expired" };
       else {
         attempts.note(address, match.print);

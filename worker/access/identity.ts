@@ -7,6 +7,8 @@ export interface ClientIdentity {
   readonly rule: "open" | "cidr" | "token" | "public" | "admin";
   /** The token's name, never its secret; `null` unless `rule` is `token`. */
   readonly token: string | null;
+  /** Which of the token's secrets it was, from 1 in the order of `ACCESS_TOKENS`: to see whether the old one is still used. */
+  readonly secret?: number;
 }
 
 /** Who has `ADMIN_TOKEN`. */

@@ -11,7 +11,8 @@ export interface TokenSecret {
 
 /** What became of a secret that was looked up. */
 export type TokenMatch =
-  | { readonly kind: "valid"; readonly name: string }
+  /** `ordinal` is the secret's place among those of its name, from 1. */
+  | { readonly kind: "valid"; readonly name: string; readonly ordinal: number }
   | { readonly kind: "expired"; readonly name: string }
   /** `print` tells one wrong secret from another and gives none of it away. */
   | { readonly kind: "unknown"; readonly print: string };
@@ -97,6 +98,9 @@ export class TokenTable {
     const found = known.filter((token) => crypto.subtle.timingSafeEqual(token.hash, wanted))[0];
     if (found === undefined) return { kind: "unknown", print: printOf(wanted) };
     const isExpired = found.untilMs !== null && now >= found.untilMs;
-    return { kind: isExpired ? "expired" : "valid", name: found.name };
+    const { name } = found;
+    if (isExpired) return { kind: "expired", name };
+    const ordinal = known.filter((token) => token.name === name).indexOf(found) + 1;
+    return { kind: "valid", name, ordinal };
   }
 }

@@ -29,9 +29,9 @@ export function pickManifests(sql: Sql, taking: Taking): ManifestBatch {
   const ids: number[] = [];
   let freed = 0;
   for (const candidate of candidates) {
-    const most = candidate.size + mostFreed(sql, candidate);
-    if (bytes !== null && ids.length > 0 && freed + most > bytes) break;
-    freed += most;
+    // What it frees at most: where that is not enough, the next one has to go in any case.
+    if (bytes !== null && freed >= bytes) break;
+    freed += candidate.size + mostFreed(sql, candidate);
     ids.push(candidate.id);
     // What an index kept is next in line, before what was used later.
     if (bytes !== null && hasChildren(sql, candidate)) break;

@@ -13,7 +13,7 @@ export interface Taking {
   readonly writtenBeforeMs: number;
   /** Only what was last used before; `null` for whatever was used longest ago. */
   readonly usedBeforeMs: number | null;
-  /** Takes as many as free no more than this, and one at least; `null` for as many as fit into a batch. */
+  /** Takes no more than have to go to free this many; `null` for as many as fit into a batch. */
   readonly bytes: number | null;
 }
 

@@ -22,7 +22,7 @@ export const USAGE = `Usage: npm start [-- options]
   --host ADDRESS      address to listen on (default 127.0.0.1)
   --data FOLDER       where images and state are kept (default .tidepool)
   --var NAME=VALUE    a variable of the Worker; may be repeated
-                      UPSTREAM, UPSTREAMS, DOCKERHUB_USERNAME, DOCKERHUB_TOKEN, PRIVATE_REPOSITORIES,
+                      UPSTREAM, UPSTREAMS, SOURCES, DOCKERHUB_USERNAME, DOCKERHUB_TOKEN, PRIVATE_REPOSITORIES,
                       PUBLIC_TTL_SECONDS, TAG_TTL_SECONDS, ACCESS, ACCESS_TOKENS, ADMIN_TOKEN,
                       PULL_LOG_DAYS, RETENTION_DAYS, STORAGE_LIMIT_BYTES
   --help              this text
@@ -35,6 +35,7 @@ variables that UPSTREAMS names for a registry's username and token.
 const VARIABLES: ReadonlySet<string> = new Set([
   "UPSTREAM",
   "UPSTREAMS",
+  "SOURCES",
   "DOCKERHUB_USERNAME",
   "DOCKERHUB_TOKEN",
   "PRIVATE_REPOSITORIES",

@@ -46,10 +46,12 @@ async function main(): Promise<void> {
     throw new UsageError(problem);
   }
   keepUp(mirror);
-  const url = mirror.url.origin;
+  // Without `open` a client brings a secret: dockerd 25 and later in the path.
+  const isOpen = /(?:^|[\s,])open(?:$|[\s,])/.test(options.variables["ACCESS"] ?? "");
+  const url = `${mirror.url.origin}${isOpen ? "" : "/t/SECRET"}`;
   process.stdout.write(
     [
-      `Tidepool mirrors Docker Hub at ${url}`,
+      `Tidepool mirrors Docker Hub at ${mirror.url.origin}`,
       "",
       "  /etc/docker/daemon.json:",
       `    { "registry-mirrors": ["${url}"] }`,

@@ -16,6 +16,8 @@ export interface RequestRecord {
   /** The rule that let the client in; `null` for who was refused. */
   readonly rule: string | null;
   readonly token: string | null;
+  /** Which of the token's secrets, from 1 in the order of `ACCESS_TOKENS`. */
+  readonly secret: number | null;
 }
 
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -56,6 +58,7 @@ export function logRequests(options: {
       durationMs: now() - startMs,
       rule: identity?.rule ?? null,
       token: identity?.token ?? null,
+      secret: identity?.secret ?? null,
     });
   };
 }

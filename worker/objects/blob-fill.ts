@@ -4,6 +4,7 @@ import type { Digest } from "../oci/digest.ts";
 import { createParts } from "../parts.ts";
 import type { BlobFill, FillFailure, FillStart, Segment } from "../proxy/blob-fill.ts";
 import { Filler } from "../proxy/filler.ts";
+import type { Audience } from "../proxy/proof.ts";
 import type { RepositoryKey } from "../store/store.ts";
 import { findUpstream } from "../upstream/upstreams.ts";
 import { type DurableFillLog, createFillLog } from "./fill-log.ts";
@@ -18,10 +19,10 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
   #filler: Filler | null = null;
   #asked: RepositoryKey | null = null;
 
-  async open(key: RepositoryKey, digest: Digest): Promise<FillStart> {
+  async open(key: RepositoryKey, digest: Digest, audience: Audience): Promise<FillStart> {
     const joined = this.#filler;
     const asked = this.#asked;
-    if (joined === null) return await this.#start(key, digest).opened;
+    if (joined === null) return await this.#start(key, digest, audience).opened;
     const start = await joined.opened;
     const refused =
       start.kind === "absent" || (start.kind === "failed" && start.failure.kind === "unauthorized");
@@ -29,7 +30,7 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
     const sameAsked = asked?.repository === key.repository && asked.upstream === key.upstream;
     if (!refused || sameAsked) return start;
     await joined.finished;
-    return await (this.#filler ?? this.#start(key, digest)).opened;
+    return await (this.#filler ?? this.#start(key, digest, audience)).opened;
   }
 
   async segment(digest: Digest, offset: number): Promise<Segment> {
@@ -54,7 +55,8 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
     const record = log.read();
     if (owner !== null && record !== null) {
       const { store, createUpstreams } = createParts(this.env);
-      const isListed = createUpstreams().find(record.key.upstream) !== null;
+      const upstreams = createUpstreams((work) => this.ctx.waitUntil(work));
+      const isListed = upstreams.find(record.key.upstream) !== null;
       const over =
         owner.endedAt !== null || !isListed || (await store.statBlob(owner.digest)) !== null;
       if (!over) {
@@ -86,7 +88,8 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
     return createFillLog(this.ctx.storage.sql, digest);
   }
 
-  #start(key: RepositoryKey, digest: Digest): Filler {
+  /** @param audience - one that is taken up again is had from the registry itself, whoever began it */
+  #start(key: RepositoryKey, digest: Digest, audience: Audience = "private"): Filler {
     const { store, createUpstreams, warn } = createParts(this.env);
     const log = this.#openLog(digest);
     log.reopen();
@@ -94,7 +97,9 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
       log.begin(owner, size);
       void this.ctx.storage.setAlarm(Date.now() + WATCH_MS);
     };
-    const upstream = findUpstream(createUpstreams().find, key.upstream);
+    const upstreams = createUpstreams((work) => this.ctx.waitUntil(work));
+    const find = audience === "public" ? upstreams.findPublic : upstreams.find;
+    const upstream = findUpstream(find, key.upstream);
     const options = { digest, key, store, upstream, warn };
     const filler = new Filler({ ...options, log: { ...log, begin } });
     this.#filler = filler;

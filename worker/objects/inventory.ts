@@ -14,9 +14,11 @@ import { createParts } from "../parts.ts";
 import type { RepositoryKey } from "../store/store.ts";
 import { Deletions } from "../upkeep/deletions.ts";
 import type { UpkeepDeps } from "../upkeep/deps.ts";
+import { wantSnapshot } from "../upkeep/snapshot.ts";
 import { takeStep } from "../upkeep/step.ts";
+import { isComplete } from "../upkeep/sweep.ts";
 
-/** What comes within this long of the limit's crossing is dealt with at once. */
+/** A limit that was crossed and a store that is not known yet are dealt with after this long. */
 const SOON_MS = 5_000;
 
 /** The one object that knows the store, and keeps it in bounds; `sql-schema.ts` has the arithmetic why one is enough. */
@@ -33,6 +35,8 @@ export class InventoryObject extends DurableObject<Env> implements Inventory {
     this.#inventory = new SqlInventory({ sql, transaction, now: Date.now });
     this.#upkeep = new SqlUpkeep({ sql, transaction });
     this.#limitBytes = createParts(env).config.limitBytes;
+    // A store that is older than the inventory, or has outlived it, is taken in before the cron trigger comes.
+    if (!isComplete({ upkeep: this.#upkeep })) ctx.waitUntil(this.#actSoon());
   }
 
   async addManifest(
@@ -67,6 +71,7 @@ export class InventoryObject extends DurableObject<Env> implements Inventory {
 
   /** Begins what is due, called by the cron trigger. The work is done by alarms, step after step. */
   async wake(): Promise<void> {
+    wantSnapshot({ upkeep: this.#upkeep, now: Date.now });
     await this.ctx.storage.setAlarm(Date.now());
   }
 
@@ -89,7 +94,11 @@ export class InventoryObject extends DurableObject<Env> implements Inventory {
 
   /** A store that grows over its limit does not wait for the cron trigger. */
   async #watchLimit(): Promise<void> {
-    if (this.#limitBytes === null || this.#upkeep.usedBytes() <= this.#limitBytes) return;
+    if (this.#limitBytes !== null && this.#upkeep.usedBytes() > this.#limitBytes)
+      await this.#actSoon();
+  }
+
+  async #actSoon(): Promise<void> {
     const { storage } = this.ctx;
     if ((await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + SOON_MS);
   }

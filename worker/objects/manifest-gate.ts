@@ -17,7 +17,10 @@ export class ManifestGateObject extends DurableObject<Env> implements ManifestGa
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#gate = createParts(env).createGate(createProofLog(ctx.storage.kv));
+    this.#gate = createParts(env).createGate(
+      (work) => ctx.waitUntil(work),
+      createProofLog(ctx.storage.kv),
+    );
   }
 
   check(

@@ -33,10 +33,10 @@ export function isDockerHub(host: string): boolean {
  * Reads a registry's host name, with a port where it has one: in lower case, and `docker.io` for every name of Docker
  * Hub's.
  *
- * @returns `null` where it is no host's name
+ * @returns `null` where it is no host's name, or one that cannot be told from a namespace
  */
 export function parseRegistry(text: string): string | null {
-  if (text.length > MAX_HOST_LENGTH || !HOST.test(text)) return null;
+  if (text.length > MAX_HOST_LENGTH || !HOST.test(text) || !isHostLike(text)) return null;
   return isDockerHub(text) ? DOCKER_HUB : text.toLowerCase();
 }
 
@@ -58,10 +58,14 @@ export function parseRepositoryPath(
   return { registry, repository: registry === DOCKER_HUB ? canonicalDockerHubName(name) : name };
 }
 
-/** Docker's rule: a first part is a host where it has a dot or a port, or is `localhost`. No namespace of Docker Hub's is. */
 function splitHost(written: string): string | null {
   const first = written.slice(0, Math.max(0, written.indexOf("/")));
-  return first === "localhost" || /[.:]/.test(first) ? first : null;
+  return isHostLike(first) ? first : null;
+}
+
+/** Docker's rule: a first part is a host where it has a dot or a port, or is `localhost`. No namespace of Docker Hub's is. */
+function isHostLike(first: string): boolean {
+  return first === "localhost" || /[.:]/.test(first);
 }
 
 /** A repository as people write it: Docker Hub's bare, another registry's with its host name. */
@@ -111,7 +115,7 @@ const HOST =
 function splitRegistry(text: string): { registry: string | null; rest: string } {
   const slash = text.indexOf("/");
   const first = slash < 0 ? "" : text.slice(0, slash);
-  const isHost = /[.:]/.test(first) || first === "localhost" || first !== first.toLowerCase();
+  const isHost = isHostLike(first) || first !== first.toLowerCase();
   if (!isHost) return { registry: DOCKER_HUB, rest: text };
   const rest = text.slice(slash + 1);
   if (isDockerHub(first)) return { registry: DOCKER_HUB, rest };

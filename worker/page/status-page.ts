@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { MirrorAddress } from "./address.ts";
 import { renderChart, renderKey } from "./chart.ts";
 import { renderHealth, renderTiles } from "./figures.ts";
 import { formatTime, shorten } from "./format.ts";
@@ -45,7 +44,7 @@ export function renderStatusPage(view: StatusView): string {
         </header>
         <main>
           ${typeof activity === "string" ? renderStored(view.repositories) : renderActivity(activity, now)}
-          ${renderSetup(mirror)}
+          ${renderSetup(view)}
         </main>
         <footer>
           Tidepool ${version}. As of ${formatTime(now)}; load the page again for newer figures.
@@ -81,7 +80,7 @@ function renderStored(repositories: readonly string[]): Html {
     <p><a href="v2/_catalog">The whole list, as JSON</a></p>`;
 }
 
-function renderSetup(mirror: MirrorAddress): Html {
+function renderSetup({ mirror, hasTokens }: StatusView): Html {
   const fold = (setup: Setup, index: number): Html =>
     html`<details${index === 0 ? trusted(" open") : null}>
 <summary><b>${setup.name}</b></summary>
@@ -89,6 +88,10 @@ function renderSetup(mirror: MirrorAddress): Html {
 <pre tabindex="0" aria-label="${setup.name}: text to paste"><code>${setup.text(mirror)}</code></pre>
 <p><a href="setup?client=${setup.client}">${setup.name}: as plain text</a></p>
 </details>`;
+  const hint = html`<p>
+    For a client that comes by a token, the texts with its secret are at
+    <code>${mirror.origin}/t/SECRET/setup</code>.
+  </p>`;
   return html`<h2>Point a client here</h2>
-    ${SETUPS.map(fold)}`;
+    ${hasTokens ? hint : null} ${SETUPS.map(fold)}`;
 }

@@ -48,6 +48,8 @@ export interface StatusView {
   readonly activity: Activity | "none" | "unreadable";
   /** What the store has, for a page without a log; may be cut short. */
   readonly repositories: readonly string[];
+  /** Whether clients may come by a secret, which the texts on the page do not have. */
+  readonly hasTokens: boolean;
   /** Whether a login opened the page. */
   readonly canLogOut: boolean;
 }

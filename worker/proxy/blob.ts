@@ -74,7 +74,7 @@ export async function openBlob(deps: BlobDeps, wanted: BlobWanted): Promise<Serv
   try {
     const stored = await openStored(deps, wanted, "hit");
     if (stored !== null) return stored;
-    const start = await deps.fill.open(key, digest);
+    const start = await deps.fill.open(key, digest, wanted.audience);
     if (start.kind === "stored") {
       const filled = await openStored(deps, wanted, "miss");
       if (filled !== null) return filled;

@@ -113,7 +113,9 @@ export class Filler {
       deadline.extend(transferMs({ first: 0, last: first.size ?? UNKNOWN_BYTES }));
     if (first.size !== null && first.size <= SMALL_BYTES) {
       const stored = await this.#fillSmall(first, first.size);
-      if (stored) return { kind: "stored", fetchedBytes: first.size };
+      if (stored === "stored") return { kind: "stored", fetchedBytes: first.size };
+      // Its size was the other source's word, too.
+      if (stored === "wrong") return await this.#fill();
       return await this.#fillChunks(new ChunkPlan(first.size), null);
     }
     if (first.size === null) return await this.#fillOfUnknownSize(first);
@@ -145,17 +147,18 @@ export class Filler {
     return upstream.openBlob(request, how.deadline.signal);
   }
 
-  /** @returns whether it is stored; `false` where the connection broke, which chunks can deal with */
-  async #fillSmall(first: BlobBody, size: number): Promise<boolean> {
-    const { store, digest } = this.#options;
+  /** @returns `broken` where the connection was, which chunks can deal with; `wrong` where another source may be right */
+  async #fillSmall(first: BlobBody, size: number): Promise<"stored" | "broken" | "wrong"> {
+    const { store, digest, upstream } = this.#options;
     try {
       const body = await this.#whole(first, size);
       await watchPut(store, digest, store.putBlob(digest, body));
-      return true;
+      return "stored";
     } catch (error) {
-      if (!(error instanceof StoreError)) return false;
+      if (!(error instanceof StoreError)) return "broken";
       if (error.kind === "failed") throw error;
     }
+    if (upstream.distrustBlob?.() === true) return "wrong";
     // Wrong bytes once can be a broken transfer; wrong bytes twice are what the upstream has.
     const deadline = new Deadline(transferMs({ first: 0, last: size }));
     const again = await this.#open(null, { deadline });
@@ -166,7 +169,7 @@ export class Filler {
         ? this.#wrongDigest(error)
         : error;
     });
-    return true;
+    return "stored";
   }
 
   /** Joins the first range and the rest into one stream of known length. Native pipes, no copying here. */
@@ -239,7 +242,10 @@ export class Filler {
       this.#proved();
     }
     await hash.getWriter().close();
-    if (formatDigest(algorithm, await hash.digest) !== digest) throw this.#wrongDigest();
+    if (formatDigest(algorithm, await hash.digest) !== digest) {
+      this.#options.upstream.distrustBlob?.();
+      throw this.#wrongDigest();
+    }
     this.#verified = true;
     this.#changed();
   }

@@ -133,7 +133,9 @@ export class DirectGate implements ManifestGate {
     audience: Audience,
   ): Promise<GateAnswer<StoredManifest>> {
     const proof = await this.#allow(key, target, audience);
-    return proof.kind === "absent" || proof.kind === "failed" ? proof : this.#join(key, target);
+    return proof.kind === "absent" || proof.kind === "failed"
+      ? proof
+      : this.#join(key, target, audience);
   }
 
   /** What is not public is not asked for in the operator's name, but for those who may have it. */
@@ -143,11 +145,16 @@ export class DirectGate implements ManifestGate {
     return this.#inFlight.run(id, () => this.#options.prover.beforeAsking(key, target));
   }
 
-  #join(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<StoredManifest>> {
+  #join(
+    key: RepositoryKey,
+    target: TagOrDigest,
+    audience: Audience,
+  ): Promise<GateAnswer<StoredManifest>> {
+    const work = () => this.#pull(key, target, audience);
     const id = `pull ${identify(key, target)}`;
     // One request was counted, and it is told to the caller that caused it.
-    if (!this.#inFlight.has(id)) return this.#inFlight.run(id, () => this.#pull(key, target));
-    const joined = this.#inFlight.run(id, () => this.#pull(key, target));
+    if (!this.#inFlight.has(id)) return this.#inFlight.run(id, work);
+    const joined = this.#inFlight.run(id, work);
     return joined.then((answer) =>
       answer.kind === "found" ? { ...answer, asked: false } : answer,
     );
@@ -177,19 +184,27 @@ export class DirectGate implements ManifestGate {
   }
 
   async #checkByPull(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<ManifestStat>> {
-    const answer = await this.#join(key, target);
+    const answer = await this.#join(key, target, "private");
     if (answer.kind !== "found") return answer;
     const { digest, mediaType, bytes } = answer.value;
     const value = { digest, mediaType, size: bytes.byteLength, checkedAt: this.#options.now() };
     return { ...answer, value };
   }
 
-  async #pull(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<StoredManifest>> {
-    const { now } = this.#options;
+  async #pull(
+    key: RepositoryKey,
+    target: TagOrDigest,
+    audience: Audience,
+  ): Promise<GateAnswer<StoredManifest>> {
+    const { now, upstreams } = this.#options;
     const checkedAt = now();
     const signal = AbortSignal.timeout(PULL_DEADLINE_MS);
     try {
-      const upstream = this.#upstream(key);
+      // What is not for everybody is not asked for elsewhere either, by its name.
+      const upstream = findUpstream(
+        audience === "public" ? upstreams.findPublic : upstreams.find,
+        key.upstream,
+      );
       const body = await upstream.getManifest(key.repository, target, signal);
       if (body === null) return await this.#forget(key, target);
       const manifest = await verify(upstream.name, target, body);
@@ -199,7 +214,7 @@ export class DirectGate implements ManifestGate {
       const { digest, mediaType, bytes } = manifest;
       const stat = { digest, mediaType, size: bytes.byteLength, checkedAt };
       if (target.kind === "tag") await this.#remember(key, target.tag, { stat, bytes });
-      return { kind: "found", value: manifest, quota: body.quota, asked: true };
+      return { kind: "found", value: manifest, quota: body.quota, asked: body.isCounted ?? true };
     } catch (error) {
       const failure = failureOf(error);
       if (failure.kind === "unauthorized") await this.#hidden(key, target);

@@ -1,4 +1,4 @@
-import type { Activity } from "../page/status.ts";
+import type { Activity, StatusView } from "../page/status.ts";
 import { renderStatusPage } from "../page/status-page.ts";
 import { VERSION } from "../version.ts";
 import { listNames } from "../proxy/catalog.ts";
@@ -12,19 +12,19 @@ const MAX_NAMES = 100;
 /**
  * `GET /`: the status page. It is answered whatever cannot be read, and says what that is.
  *
- * @param canLogOut - whether a login opened it
+ * @param ways - whether clients may come by a token, and whether a login opened the page
  */
 export async function getStatusPage(
   deps: RouteDeps,
   request: Request,
-  canLogOut: boolean,
+  ways: Pick<StatusView, "hasTokens" | "canLogOut">,
 ): Promise<Response> {
   const mirror = readMirrorAddress(request);
   const activity = await readActivity(deps);
   const repositories = typeof activity === "string" ? await readNames(deps) : [];
   const now = deps.now();
-  const view = { now, mirror, version: VERSION, activity, repositories, canLogOut };
-  return await respondPage(renderStatusPage(view), { hasForm: canLogOut });
+  const view = { now, mirror, version: VERSION, activity, repositories, ...ways };
+  return await respondPage(renderStatusPage(view), { hasForm: ways.canLogOut });
 }
 
 async function readActivity(deps: RouteDeps): Promise<Activity | "none" | "unreadable"> {

@@ -96,14 +96,14 @@ export function catalogKey(key: RepositoryKey): string {
   return CATALOG_PREFIX + formatRepository(key.upstream, key.repository);
 }
 
-/** Reads {@link catalogKey}. */
-export function parseCatalogKey(key: string): RepositoryKey | null {
-  const found = parseRepositoryPath(key.slice(CATALOG_PREFIX.length), null);
+/** Reads what follows `catalog/` in a key. */
+export function parseCatalogName(name: string): RepositoryKey | null {
+  const found = parseRepositoryPath(name, null);
   return found === null ? null : { upstream: found.registry, repository: found.repository };
 }
 
 /** Reads `<upstream>/<repository>`; an upstream's name has no slash. */
-export function parseRepositoryName(name: string): RepositoryKey | null {
+function parseRepositoryName(name: string): RepositoryKey | null {
   const slash = name.indexOf("/");
   const repository = parseRepository(name.slice(slash + 1));
   return slash <= 0 || repository === null ? null : { upstream: name.slice(0, slash), repository };

@@ -119,7 +119,9 @@ function createCatalogStore(bucket: Bucket): CatalogStore {
     },
     async listRepositories(page) {
       const found = await list(bucket, keys.CATALOG_PREFIX, page);
-      return found.map(keys.parseCatalogKey).filter((key) => key !== null);
+      return found
+        .map((key) => keys.parseCatalogName(key.slice(keys.CATALOG_PREFIX.length)))
+        .filter((key) => key !== null);
     },
   };
 }

@@ -19,8 +19,13 @@ interface Cursor {
   readonly after: RepositoryId | null;
 }
 
+/** Has the next step begin the day's snapshot, if there is none yet. */
+export function wantSnapshot({ upkeep, now }: Pick<UpkeepDeps, "upkeep" | "now">): void {
+  upkeep.write("snapshot wanted", formatDay(now()));
+}
+
 /**
- * Goes on with the day's snapshot of the catalog, or begins it if there is none yet.
+ * Goes on with the day's snapshot of the catalog, or begins it if it is wanted.
  *
  * @returns whether there is more to do
  */
@@ -62,7 +67,8 @@ function readCursor({ upkeep, now }: UpkeepDeps): Cursor | null {
   const begun = text === null ? null : (JSON.parse(text) as Cursor);
   // One that was not finished on its day is never complete, and goes with the old ones.
   if (begun?.day === day) return begun;
-  if (upkeep.read("snapshot day") === day) return null;
+  const isWanted = upkeep.read("snapshot wanted") === day;
+  if (!isWanted || upkeep.read("snapshot day") === day) return null;
   return { day, takenAtMs, pages: 0, repositories: 0, after: null };
 }
 

@@ -3,7 +3,7 @@ import {
   objectKey,
   parseBlobName,
   parseManifestName,
-  parseRepositoryName,
+  parseCatalogName,
   parseTagName,
 } from "../store/keys.ts";
 import type { ListedObject } from "../store/store.ts";
@@ -25,7 +25,7 @@ interface Cursor {
 }
 
 /** Whether every manifest in the store is known: without that nothing may be evicted. */
-export function isComplete({ upkeep }: UpkeepDeps): boolean {
+export function isComplete({ upkeep }: Pick<UpkeepDeps, "upkeep">): boolean {
   return upkeep.read("complete") !== null;
 }
 
@@ -124,7 +124,7 @@ async function dropRepositories(deps: UpkeepDeps, objects: readonly ListedObject
   const oldest = now() - ORPHAN_MS;
   await exclusively(async () => {
     const empty = objects.filter(({ name, uploadedMs }) => {
-      const key = parseRepositoryName(name);
+      const key = parseCatalogName(name);
       return key !== null && uploadedMs < oldest && !upkeep.hasManifests(key);
     });
     await store.deleteObjects(empty.map(({ name }) => objectKey("catalog", name)));

@@ -151,7 +151,8 @@ class RegistryClient {
       if (
         target === null ||
         hops === MAX_REDIRECTS ||
-        !isAllowedRedirect(target, this.#options.url)
+        !isAllowedRedirect(target, this.#options.url) ||
+        this.#options.others.some(({ origin }) => origin === target.origin)
       )
         throw this.error("untrusted-host", "a redirect that leads nowhere it should");
       url = target;

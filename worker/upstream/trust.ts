@@ -23,12 +23,16 @@ export function isTrustedRealm(
 }
 
 /**
- * Whether a redirect may be followed, without credentials: any public host by https. A private or loopback address is
- * only followed where the upstream itself is at one, as in a test or a company's own network.
+ * Whether a redirect may be followed, without credentials: any public host by https. What is on a company's own network
+ * is only followed where the upstream itself is there, and this machine where the upstream is on it, as in a test;
+ * link-local addresses, where clouds keep their metadata, never.
  */
 export function isAllowedRedirect(target: URL, upstream: URL): boolean {
   if (!isAllowedScheme(target, upstream) || hasUserinfo(target)) return false;
-  return !isPrivateHost(target.hostname) || isPrivateHost(upstream.hostname);
+  const reach = reachOf(target.hostname);
+  if (reach === "public") return true;
+  const own = reachOf(upstream.hostname);
+  return reach === "network" ? own !== "public" : reach === "machine" && own === "machine";
 }
 
 function isAllowedScheme(target: URL, upstream: URL): boolean {
@@ -41,9 +45,17 @@ function hasUserinfo(url: URL): boolean {
   return url.username !== "" || url.password !== "";
 }
 
-/** Host names that stand for this machine or its own network. `URL` has already written addresses in one form. */
-function isPrivateHost(hostname: string): boolean {
+const NETWORK_RANGES: ReadonlySet<string> = new Set(["private", "uniqueLocal", "carrierGradeNat"]);
+
+/** From where a host can be reached. `URL` has already written addresses in one form. */
+function reachOf(hostname: string): "public" | "network" | "machine" | "nobody" {
   const host = hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
-  if (ipaddr.isValid(host)) return ipaddr.process(host).range() !== "unicast";
-  return host === "localhost" || /\.(?:localhost|local|internal|home\.arpa)$/.test(host);
+  if (ipaddr.isValid(host)) {
+    const range = ipaddr.process(host).range();
+    if (range === "unicast") return "public";
+    if (range === "loopback") return "machine";
+    return NETWORK_RANGES.has(range) ? "network" : "nobody";
+  }
+  if (host === "localhost" || host.endsWith(".localhost")) return "machine";
+  return /\.(?:local|internal|home\.arpa)$/.test(host) ? "network" : "public";
 }

@@ -22,6 +22,8 @@ export interface ManifestHead {
 /** A manifest's bytes, at most `MAX_MANIFEST_BYTES`, not yet verified. */
 export interface ManifestBody extends ManifestHead {
   readonly bytes: Uint8Array;
+  /** `false` where they came from a source that counts no pulls; counted where it is absent. */
+  readonly isCounted?: boolean;
 }
 
 /** Where a blob's bytes are for the next minutes; holds a signature, so it is never logged or shown. */
@@ -64,6 +66,8 @@ export interface Upstreams {
   readonly find: (name: string) => Upstream | null;
   /** The same registry without the operator's account: what it shows is public. The same client where there is none. */
   readonly findAnonymous: (name: string) => Upstream | null;
+  /** The same registry for what is proven public, which its sources may be asked for. */
+  readonly findPublic: (name: string) => Upstream | null;
 }
 
 /** A registry that is pulled from. Every call ends when its signal does. */
@@ -84,6 +88,12 @@ export interface Upstream {
   ): Promise<ManifestBody | null>;
   /** Opens a blob or a range of it, following redirects. `signal` also ends the body. */
   openBlob(request: BlobRequest, signal: AbortSignal): Promise<BlobBody | null>;
+  /**
+   * The last blob's bytes were wrong.
+   *
+   * @returns whether it will be asked for elsewhere next time
+   */
+  distrustBlob?(): boolean;
   /** Asks for a blob's size; `null` where it is not there. */
   headBlob(
     repository: RepositoryName,

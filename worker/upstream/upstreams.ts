@@ -7,10 +7,13 @@ export interface UpstreamsOptions {
   readonly names: readonly string[];
   readonly hasAccount: (name: string) => boolean;
   readonly create: (name: string, identity: "account" | "anonymous") => Upstream;
+  /** Lets the sources of a registry be asked before it; gives back the same client where it has none. */
+  readonly withSources: (upstream: Upstream) => Upstream;
 }
 
 /** Makes the registries' clients for one request or one Durable Object, each when it is first needed. */
-export function createUpstreams({ names, hasAccount, create }: UpstreamsOptions): Upstreams {
+export function createUpstreams(options: UpstreamsOptions): Upstreams {
+  const { names, hasAccount, create, withSources } = options;
   const made = new Map<string, Upstream>();
   const find = (name: string, identity: "account" | "anonymous"): Upstream | null => {
     if (!names.includes(name)) return null;
@@ -19,9 +22,15 @@ export function createUpstreams({ names, hasAccount, create }: UpstreamsOptions)
     made.set(id, upstream);
     return upstream;
   };
+  const findOwn = (name: string): Upstream | null =>
+    find(name, hasAccount(name) ? "account" : "anonymous");
   return {
     names,
-    find: (name) => find(name, hasAccount(name) ? "account" : "anonymous"),
+    find: findOwn,
+    findPublic(name) {
+      const upstream = findOwn(name);
+      return upstream === null ? null : withSources(upstream);
+    },
     findAnonymous: (name) => find(name, "anonymous"),
   };
 }

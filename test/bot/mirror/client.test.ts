@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { parseMirror } from "../../../bot/files/mirror.ts";
+import { parseRepository } from "../../../worker/oci/repository.ts";
 import { MirrorClient } from "../../../bot/mirror/client.ts";
 import {
   type FakeMirror,
@@ -71,7 +72,7 @@ describe("the mirror's pull log", () => {
     const body = JSON.stringify({ completeSinceMs: 0, pulls: [] });
     const headers = { Link: '</api/pulls?n=1000>; rel="next"' };
     const mirror = await start({ fault: { status: 200, body, headers } });
-    await expect(client(mirror).pulls({})).rejects.toThrow("pages /api/pulls without end");
+    await expect(client(mirror).pulls({})).rejects.toThrow("gives pages without end");
   });
 });
 
@@ -128,5 +129,24 @@ describe("a mirror whose pulls go by a path with a secret", () => {
       "/api/pulls?n=1000",
       "/t/abcdef123/v2/_catalog?n=1000",
     ]);
+  });
+});
+
+describe("a secret in the mirror's address", () => {
+  const SECRET = "k3ys3cr3tk3ys3cr3tk3y1";
+
+  it("is in no error, wherever it stands", async () => {
+    const refusing = await start({ fault: { status: 403, body: "{}" } });
+    const byPath = client({ url: `${refusing.url}/t/${SECRET}` });
+    const asked = [byPath.repositories(), byPath.tags(must(parseRepository("library/alpine")))];
+    for (const answer of asked) {
+      await expect(answer).rejects.toThrow(/GET \/v2\//);
+      await expect(answer).rejects.not.toThrow(SECRET);
+    }
+    const paths = refusing.requests.map(({ path }) => path).join("\n");
+    expect(paths).toContain(`/t/${SECRET}/v2/_catalog`);
+
+    const byHost = client({ url: `http://${SECRET}.mirror.invalid` });
+    await expect(byHost.stats({})).rejects.toThrow("the mirror at http://SECRET.mirror.invalid");
   });
 });

@@ -36,6 +36,8 @@ export interface Faults {
   urlUses: number | null;
   /** Where blob requests are redirected in place of the CDN. */
   redirectTo: string | null;
+  /** Lists name their next page at this origin. */
+  linkTo: string | null;
   /** The registry names this realm in place of its own. */
   realm: string | null;
   /** HEAD answers carry no digest, as some registries' do. */
@@ -67,6 +69,7 @@ export function noFaults(): Faults {
     bytesPerSecond: null,
     urlUses: null,
     redirectTo: null,
+    linkTo: null,
     realm: null,
     headWithoutDigest: false,
     delayMs: 0,

@@ -135,7 +135,9 @@ function sendTags({ hub, response, url, name }: Call): void {
   const tags = rest.slice(0, count);
   const link: Record<string, string> =
     rest.length > tags.length
-      ? { link: `</v2/${name}/tags/list?last=${tags.at(-1)}&n=${count}>; rel="next"` }
+      ? {
+          link: `<${hub.faults.linkTo ?? ""}/v2/${name}/tags/list?last=${tags.at(-1)}&n=${count}>; rel="next"`,
+        }
       : {};
   sendJson(response, 200, { headers: link, body: { name, tags } });
 }

@@ -48,6 +48,13 @@ test("says where it listens, what to paste, and where its data is; ends cleanly 
   expect(await mirror.terminate()).toBe(0);
 });
 
+test("has a place for the secret in what to paste where it is not open", async () => {
+  const tokens = `ACCESS_TOKENS=shop:${"s3cr3t".repeat(4)}`;
+  const mirror = await start("--var", "ACCESS=token:shop", "--var", tokens);
+  expect(mirror.output()).toContain(`{ "registry-mirrors": ["${mirror.url.origin}/t/SECRET"] }`);
+  expect(mirror.output()).not.toContain("s3cr3t");
+});
+
 test.each([
   [["--var", "TAG_TTL_SECONDS=soon"], "TAG_TTL_SECONDS"],
   [["--var", "UPSTREAM=ftp://x"], "UPSTREAM"],

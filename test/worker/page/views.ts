@@ -98,7 +98,15 @@ function image(name: string, hits: number, misses: number): TopImage {
 /** A page for what a pull log told, or without one. */
 export function view(activity: StatusView["activity"], repositories: string[] = []): StatusView {
   const mirror = must(parseAddress("https:", "mirror.example.com"));
-  return { now: NOW, mirror, version: "0.1.0", activity, repositories, canLogOut: false };
+  return {
+    now: NOW,
+    mirror,
+    version: "0.1.0",
+    activity,
+    repositories,
+    hasTokens: true,
+    canLogOut: false,
+  };
 }
 
 /** A log in which nothing is yet. */

@@ -34,7 +34,8 @@ type Place = (typeof PLACES)[number];
 /** Let in by which rule; `-` for nobody. In the order: inside the network, outside of it. */
 type Expected = readonly [inside: string, outside: string];
 const NOBODY: Expected = ["-", "-"];
-const SHOP: Expected = ["token shop", "token shop"];
+const SHOP: Expected = ["token shop 1", "token shop 1"];
+const SHOP_TOO: Expected = ["token shop 2", "token shop 2"];
 const OPEN: Expected = ["open", "open"];
 const NETWORK: Expected = ["cidr", "-"];
 
@@ -69,7 +70,7 @@ const RULES: Readonly<Record<string, Readonly<Record<State, Expected>>>> = {
   "token:shop token:ops": {
     absent: NOBODY,
     right: SHOP,
-    rotated: SHOP,
+    rotated: SHOP_TOO,
     wrong: NOBODY,
     expired: NOBODY,
     unruled: NOBODY,
@@ -78,7 +79,7 @@ const RULES: Readonly<Record<string, Readonly<Record<State, Expected>>>> = {
   "cidr:192.0.2.0/24, token:shop, token:ops": {
     absent: NETWORK,
     right: SHOP,
-    rotated: SHOP,
+    rotated: SHOP_TOO,
     wrong: NETWORK,
     expired: NETWORK,
     unruled: NETWORK,
@@ -87,7 +88,7 @@ const RULES: Readonly<Record<string, Readonly<Record<State, Expected>>>> = {
   "open token:shop": {
     absent: OPEN,
     right: SHOP,
-    rotated: SHOP,
+    rotated: SHOP_TOO,
     wrong: OPEN,
     expired: OPEN,
     unruled: OPEN,
@@ -207,7 +208,8 @@ describe.each(Object.entries(RULES))("ACCESS=%j", (access, states) => {
         const answer = await mirror.ask({ ...asked, address: [INSIDE, OUTSIDE][where]! });
         const records = await mirror.log();
         const [record] = records;
-        const rule = `${record?.["rule"] ?? ""} ${record?.["token"] ?? ""}`.trim();
+        const rule =
+          `${record?.["rule"] ?? ""} ${record?.["token"] ?? ""} ${record?.["secret"] ?? ""}`.trim();
         const isFree = endpoint.isPublic === true && !isInPath(place);
         const status = by === "-" && !isFree ? endpoint.refused : endpoint.allowed;
         const expectedRule = by !== "-" ? by : isFree ? "public" : "";

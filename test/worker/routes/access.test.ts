@@ -62,6 +62,53 @@ test("the log tells whose token each pull was, and the blobs are each one's own"
   const headers = { authorization: `Bearer ${ADMIN}` };
   const page = await mirror.ask({ path: "/", headers });
   expect(page.body).toContain("token <bdi>acme/shop</bdi>");
+  expect(page.body).toContain("http://mirror.example.com/t/SECRET/setup");
+});
+
+test("the log names each kind of path, and nothing that a client put into it", async () => {
+  const digest = image.manifest.content.digest;
+  const headers = { authorization: `Bearer ${ADMIN}` };
+  const asked: [string, string][] = [
+    ["/v2/", "/v2/"],
+    [TAG, "/v2/<name>/manifests/<tag>"],
+    [`/v2/team/app/manifests/${digest}`, "/v2/<name>/manifests/<digest>"],
+    [`/v2/team/app/manifests/${digest.replace(":", "%3A")}`, "/v2/<name>/manifests/<digest>"],
+    [`/v2/team/app/blobs/${image.blobs[0]?.digest}`, "/v2/<name>/blobs/<digest>"],
+    [`/v2/team/app/referrers/${digest}`, "/v2/<name>/referrers/<digest>"],
+    ["/v2/team/app/tags/list?n=1&last=private", "/v2/<name>/tags/list"],
+    ["/v2/_catalog", "/v2/_catalog"],
+    ["/v2/manifests/manifests/1", "/v2/<name>/manifests/<tag>"],
+    [`/v2/${"a/".repeat(3000)}manifests/1`, "/v2/<other>"],
+    ["/v2/private", "/v2/<other>"],
+    ["/private", "other"],
+    ["/setup?client=private", "/setup"],
+  ];
+  await mirror.ask(`/t/${SHOP}${TAG}`);
+  await mirror.log();
+  for (const [path] of asked) await mirror.ask(`/t/${SHOP}${path}`);
+  await mirror.ask({ path: "/api/pulls?repository=private", headers });
+  await mirror.ask({ method: "PROPFIND", path: `/t/${SHOP}/v2/` });
+  const lines = (await mirror.log()).filter(({ message }) => message === "request");
+  expect(lines.map((line) => line["route"])).toEqual([
+    ...asked.map(([, route]) => route),
+    "/api/pulls",
+    "/v2/",
+  ]);
+  expect(lines[1]).toEqual({
+    level: "info",
+    message: "request",
+    method: "GET",
+    route: "/v2/<name>/manifests/<tag>",
+    status: 200,
+    outcome: "hit",
+    durationMs: expect.any(Number) as number,
+    rule: "token",
+    token: "acme/shop",
+    secret: 1,
+  });
+  expect(lines.at(-2)).toMatchObject({ rule: "admin", token: null });
+  expect(lines.at(-1)?.["method"]).toBe("other");
+  expect(JSON.stringify(lines)).not.toMatch(/private|team|198\.51/);
 });
 
 describe("a list's next page is where the client asked", () => {

@@ -189,7 +189,9 @@ describe("a stranger who asks for cached private content", () => {
     const path = `blobs/${image.blobs[1]!.digest}`;
     hub.faults.bytesPerSecond = 5 * 1024 * 1024;
     const filling = receive(mirror.fetch(`/v2/acme/secret/${path}`, AS_TEAM));
-    await expect.poll(() => hub.bytesSent.get(image.blobs[1]!.digest) ?? 0).toBeGreaterThan(0);
+    await expect
+      .poll(() => hub.bytesSent.get(image.blobs[1]!.digest) ?? 0, { timeout: 15_000 })
+      .toBeGreaterThan(0);
     for (const repository of ["acme/secret", "acme/open"])
       expect((await mirror.fetch(`/v2/${repository}/${path}`)).status).toBe(404);
     expect(await filling).toMatchObject({ status: 200, digest: image.blobs[1]!.digest });

@@ -6,6 +6,8 @@ import { createImage, syntheticContent } from "../../helpers/images.ts";
 import { type TestMirror, startTestMirror } from "../../helpers/mirror.ts";
 import { inventoryFile, queryInventory, readBucket } from "../../helpers/store-files.ts";
 
+const EVENTUALLY = { timeout: 20_000, interval: 100 };
+
 let hub: FakeHub;
 let mirror: TestMirror;
 
@@ -18,7 +20,8 @@ beforeEach(async () => {
 });
 afterEach(() => mirror.stop());
 
-test("the scheduled event takes in what the inventory does not know, and writes the day's catalog", async () => {
+/** Pulls an image and takes the inventory away, as an upgrade from a version without one would have left it. */
+async function pullAndLoseInventory(): Promise<void> {
   const image = createImage([syntheticContent(30_000)]);
   hub.push("team/app", "1", image);
   await receive(mirror.fetch("/v2/team/app/manifests/1"));
@@ -27,16 +30,30 @@ test("the scheduled event takes in what the inventory does not know, and writes 
   await mirror.restart(() => {
     for (const end of ["", "-wal", "-shm"]) rmSync(file + end, { force: true });
   });
+}
 
+function expectTakenIn(): void {
+  const rows = queryInventory(mirror.data, "SELECT name, value FROM meta");
+  const meta = Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+  const bytes = [...readBucket(mirror.data)]
+    .filter(([key]) => /^(blobs|manifests|tags)\//.test(key))
+    .reduce((sum, [, size]) => sum + size, 0);
+  expect(meta).toMatchObject({ complete: "1", manifests: 1, blobs: 2, bytes });
+}
+
+test("the scheduled event takes in what the inventory does not know, and writes the day's catalog", async () => {
+  await pullAndLoseInventory();
   await mirror.runScheduled();
   await vi.waitFor(() => {
-    const rows = queryInventory(mirror.data, "SELECT name, value FROM meta");
-    const meta = Object.fromEntries(rows.map(({ name, value }) => [name, value]));
-    const bytes = [...readBucket(mirror.data)]
-      .filter(([key]) => /^(blobs|manifests|tags)\//.test(key))
-      .reduce((sum, [, size]) => sum + size, 0);
-    expect(meta).toMatchObject({ complete: "1", manifests: 1, blobs: 2, bytes });
+    expectTakenIn();
     const day = new Date().toISOString().slice(0, 10);
     expect([...readBucket(mirror.data).keys()]).toContain(`snapshots/${day}/complete.json`);
-  });
+  }, EVENTUALLY);
+});
+
+test("a store that the inventory does not know is taken in without waiting for the scheduled event", async () => {
+  await pullAndLoseInventory();
+  // Anything that asks the inventory.
+  await mirror.fetch("/api/stats");
+  await vi.waitFor(expectTakenIn, EVENTUALLY);
 });

@@ -9,7 +9,7 @@ import {
   manifestName,
   parseBlobName,
   parseManifestName,
-  parseRepositoryName,
+  parseCatalogName,
   parseSnapshotDay,
   parseTagName,
   snapshotEndName,
@@ -18,7 +18,10 @@ import {
 } from "../../../worker/store/keys.ts";
 
 const word = fc.stringMatching(/^[a-z0-9]+(?:[._-][a-z0-9]+)?$/, { maxLength: 12 });
-const upstream = fc.tuple(word, fc.constantFrom("", ":5000")).map((parts) => parts.join(""));
+/** As registries are named: with a dot or a port, or they could not be told from a namespace. */
+const upstream = fc
+  .tuple(fc.stringMatching(/^[a-z0-9]{1,12}$/), fc.constantFrom(".example", ":5000"))
+  .map((parts) => parts.join(""));
 const repository = fc
   .array(word, { minLength: 1, maxLength: 4 })
   .map((words) => parseRepository(words.join("/")))
@@ -38,7 +41,7 @@ test("every name that is built is read back as what it was built from", () => {
     fc.property(key, digest, tag, (of, content, name) => {
       expect(parseManifestName(manifestName(of, content))).toEqual({ key: of, digest: content });
       expect(parseTagName(tagName(of, name))).toEqual({ key: of, tag: name });
-      expect(parseRepositoryName(catalogKey(of).slice("catalog/".length))).toEqual(of);
+      expect(parseCatalogName(catalogKey(of).slice("catalog/".length))).toEqual(of);
       expect(parseBlobName(blobKey(content).slice("blobs/".length))).toBe(content);
     }),
   );

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { CatalogPage, CatalogSnapshot } from "../../../worker/contract/catalog.ts";
 import type { RepositoryName } from "../../../worker/oci/repository.ts";
+import { wantSnapshot } from "../../../worker/upkeep/snapshot.ts";
 import { batch, pullOf } from "../../helpers/ledger-events.ts";
 import { StoreWorld, type TestBucket, startBucket } from "../../helpers/upkeep.ts";
 
@@ -82,6 +83,9 @@ test("one that was interrupted goes on, and is not called whole before it is", a
     puts += 1;
     if (puts === 2) throw new Error("put: Internal error (10001)");
   };
+  await world.step();
+  expect(puts).toBe(0);
+  wantSnapshot({ upkeep: world.upkeep, now: () => world.now() });
   await world.step();
   expect(await world.keys("snapshots/")).toEqual([`snapshots/${today()}/000000.json`]);
   await world.settle();

@@ -42,6 +42,15 @@ test.each([
   ["https://localhost/x", HUB.href, false],
   ["https://user:pass@cdn.example/x", HUB.href, false],
   ["http://127.0.0.1:9000/x", "http://127.0.0.1:5000", true],
+  ["http://localhost:9000/x", "http://127.0.0.1:5000", true],
+  ["http://169.254.169.254/latest", "http://127.0.0.1:5000", false],
+  ["http://169.254.169.254/latest", "http://10.0.0.5:5000", false],
+  ["http://[fe80::1]/x", "http://10.0.0.5:5000", false],
+  ["http://0.0.0.0/x", "http://127.0.0.1:5000", false],
+  ["http://127.0.0.1/x", "http://10.0.0.5:5000", false],
+  ["http://10.0.0.6/x", "http://10.0.0.5:5000", true],
+  ["https://store.internal/x", "https://registry.internal", true],
+  ["https://cdn.example.com/x", "https://registry.internal", true],
 ])("redirect to %s of upstream %s: %s", (target, upstream, allowed) => {
   expect(isAllowedRedirect(new URL(target), new URL(upstream))).toBe(allowed);
 });
