@@ -12,6 +12,7 @@ import { splitPath } from "./access/place.ts";
 import { RegistryError } from "./oci/error-code.ts";
 import { type AccessVariables, requireAccess } from "./middleware/access.ts";
 import { standardHeaders } from "./middleware/headers.ts";
+import { MAX_WAITING, refuseOverload } from "./middleware/overload.ts";
 import { renderError } from "./middleware/render-error.ts";
 import { type AdminOptions, requireAdmin } from "./middleware/admin.ts";
 import { type RequestRecord, logRequests } from "./middleware/request-log.ts";
@@ -84,6 +85,8 @@ export function createApp<Bindings extends object>(
   app.use(requireAccess({ access: deps.access, ...deps.admin }));
   app.get("/healthz", (context) => context.json({ status: "ok" }));
   app.get("/setup", (context) => getSetup(context.req.raw, context.get("ownPath")));
+  // Who is no stranger; pages and the API stay within reach.
+  app.use("/v2/*", refuseOverload({ maxWaiting: MAX_WAITING, now: deps.admin.now }));
   app.all("/v2/*", (context) =>
     serveDistribution(routesOf(context), context.req.raw, context.req.path),
   );
