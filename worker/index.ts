@@ -106,6 +106,7 @@ function createApiDeps(parts: Parts): ApiDeps {
   return {
     ledger: ledger(),
     credential: credential(DOCKER_HUB),
+    warnShare: config.quotaWarnShare,
     storage: async () => {
       try {
         return { ...(await inventory.usage()), limitBytes: config.limitBytes };

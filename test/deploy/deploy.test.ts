@@ -40,7 +40,7 @@ async function secretsFile(secrets: Readonly<Record<string, string>>): Promise<s
 const get = async (path: string, headers: Record<string, string> = {}): Promise<number> =>
   (await fetch(`${edge.url}${path}`, { headers })).status;
 
-describe("npx wrangler deploy", { timeout: 60_000 }, () => {
+describe("npx wrangler deploy", { timeout: 180_000 }, () => {
   it("makes a closed mirror of an empty account, its bucket and objects included", async () => {
     const { code, output } = await runWith(cloudflare, ["wrangler", "deploy"]);
     expect({ code, output }).toMatchObject({ code: 0 });
@@ -80,6 +80,14 @@ describe("npx wrangler deploy", { timeout: 60_000 }, () => {
     expect(code).toBe(1);
     expect(output).toContain("Authentication error");
     expect(cloudflare.workers.size + cloudflare.buckets.size).toBe(0);
+  });
+
+  it("puts the mirror on a custom domain", async () => {
+    const command = ["wrangler", "deploy", "--domain", "mirror.example.com"] as const;
+    const { code, output } = await runWith(cloudflare, [...command]);
+    expect(code, output).toBe(0);
+    expect(cloudflare.workers.get("tidepool")?.domains).toEqual(["mirror.example.com"]);
+    expect(cloudflare.workers.get("tidepool")?.crons).not.toEqual([]);
   });
 
   it("makes a second mirror for staging, with nothing in common", async () => {

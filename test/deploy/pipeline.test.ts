@@ -1,12 +1,16 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type FakeCloudflare, startFakeCloudflare } from "../helpers/fake-cloudflare/cloudflare.ts";
 import { type Edge, startEdge } from "../helpers/fake-cloudflare/edge.ts";
 import { type FakeHub, startFakeHub } from "../helpers/fake-hub/hub.ts";
 import { createImage, syntheticContent } from "../helpers/images.ts";
+import { must } from "../bot/verify/world.ts";
 import { type Ended, ROOT, runWith } from "./wrangler.ts";
+
+// Each deployment is half a dozen runs of wrangler, of a second each on a machine that does nothing else.
+vi.setConfig({ testTimeout: 180_000 });
 
 const ADMIN_TOKEN = "correct-horse-battery";
 
@@ -87,6 +91,26 @@ it("says so where the cause is not in the code: the version before does not work
   const { code, output } = await deploy(OPEN);
   expect(code).toBe(1);
   expect(output).toContain("the one before does not either: the cause lies outside the code");
+});
+
+it("goes back where wrangler fails only after the new version is up", async () => {
+  expect((await deploy(OPEN)).code).toBe(0);
+  const { code, output } = await deploy(OPEN, { TIDEPOOL_DOMAIN: "mirror.elsewhere.example" });
+  expect(code).toBe(1);
+  expect(output).toContain("Could not find zone");
+  expect(output).toContain("the one before is back, and works");
+  const [first, , third] = deployed();
+  expect(third).toBe(first);
+});
+
+it("says so where it cannot go back: a Durable Object migration lies between", async () => {
+  expect((await deploy(OPEN)).code).toBe(0);
+  const worker = must(cloudflare.workers.get("tidepool"));
+  worker.versions[0] = { ...must(worker.versions[0]), migrationTag: "v0" };
+  const { code, output } = await deploy({ ACCESS: "nonsense" });
+  expect(code).toBe(1);
+  expect(output).toContain("could not be brought back");
+  expect(deployed()).toHaveLength(2);
 });
 
 it("changes nothing where wrangler is refused", async () => {

@@ -70,6 +70,11 @@ const ROUTES: readonly (readonly [string, Handler])[] = [
       })),
   ],
   ["GET workers/workers/:name", (state, { name }) => subdomainOf(find(state, name), name)],
+  [
+    "POST workers/scripts/:name/domains/changeset",
+    () => ({ added: [], removed: [], updated: [], conflicting: [] }),
+  ],
+  ["PUT workers/scripts/:name/domains/records", addDomains],
   ["GET workers/subdomain", () => ({ subdomain: "acme" })],
   ["GET r2/buckets", (state) => ({ buckets: [...state.buckets].map((name) => ({ name })) })],
   ["POST r2/buckets", (state, { body }) => createBucket(state, body)],
@@ -186,6 +191,9 @@ async function deploy(state: CloudflareState, worker: FakeWorker, body: Buffer):
   const version = worker.versions.find(({ id }) => id === versions[0]?.version_id);
   if (version === undefined)
     throw new ApiFailure(404, 10092, "The requested Worker version could not be found.");
+  // Cloudflare, "Rollbacks", "Limits": not where a Durable Object migration lies between. The code is a guess.
+  if (version.migrationTag !== worker.migrationTag)
+    throw new ApiFailure(400, 10211, "A Durable Object migration has occurred since that version.");
   worker.deployed.push(version.id);
   await state.edge?.(version);
   return { id: version.id };
@@ -199,6 +207,17 @@ function setSubdomain(worker: FakeWorker, body: Buffer): unknown {
 
 function subdomainOf({ onSubdomain }: FakeWorker, name: string): unknown {
   return { id: name, name, subdomain: { enabled: onSubdomain, previews_enabled: false } };
+}
+
+/** @see wrangler, "publishCustomDomains": a changeset is asked for first, then the records are put */
+function addDomains(state: CloudflareState, { name, body }: Routed): unknown {
+  const { origins } = JSON.parse(body.toString()) as { origins: { hostname: string }[] };
+  const hosts = origins.map(({ hostname }) => hostname);
+  for (const host of hosts)
+    if (![...state.zones].some((zone) => host === zone || host.endsWith(`.${zone}`)))
+      throw new ApiFailure(400, 10082, `Could not find zone for '${host}'.`);
+  find(state, name).domains = hosts;
+  return hosts.map((hostname) => ({ id: hostname, hostname, service: name }));
 }
 
 function setCrons(worker: FakeWorker, body: Buffer): unknown {

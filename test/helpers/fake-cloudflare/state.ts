@@ -34,6 +34,8 @@ export interface Version {
   /** Secrets included, those of earlier versions too where they were kept. */
   readonly bindings: readonly Binding[];
   readonly code: string;
+  /** The migration that its Durable Objects were at. */
+  readonly migrationTag: string | null;
 }
 
 /** One Worker of the account. */
@@ -44,6 +46,7 @@ export interface FakeWorker {
   readonly classes: Set<string>;
   migrationTag: string | null;
   crons: readonly string[];
+  domains: readonly string[];
   onSubdomain: boolean;
   tags: readonly string[];
 }
@@ -53,6 +56,8 @@ export interface CloudflareState {
   readonly accountId: string;
   readonly token: string;
   readonly buckets: Set<string>;
+  /** Names of domains that the account has. */
+  readonly zones: Set<string>;
   readonly workers: Map<string, FakeWorker>;
   /** Method and path below the account of every request. */
   readonly requests: string[];
@@ -68,6 +73,7 @@ export function emptyAccount(): CloudflareState {
     accountId: randomUUID().replaceAll("-", ""),
     token: randomUUID(),
     buckets: new Set(),
+    zones: new Set(["example.com"]),
     workers: new Map(),
     requests: [],
     complaints: [],

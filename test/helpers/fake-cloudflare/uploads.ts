@@ -39,7 +39,13 @@ export async function upload(
         `Cannot create binding for class '${binding.class_name}' because it is not currently configured to implement Durable Objects.`,
       );
   }
-  const version = { id: randomUUID(), metadata, code, bindings: allBindings(worker, metadata) };
+  const version = {
+    id: randomUUID(),
+    metadata,
+    code,
+    bindings: allBindings(worker, metadata),
+    migrationTag: worker.migrationTag,
+  };
   worker.versions.push(version);
   state.workers.set(name, worker);
   return version;
@@ -52,6 +58,7 @@ function createWorker(): FakeWorker {
     classes: new Set(),
     migrationTag: null,
     crons: [],
+    domains: [],
     onSubdomain: false,
     tags: [],
   };

@@ -101,9 +101,12 @@ describe("what was not pulled for as long as it is kept", () => {
   });
 
   test("keeps the manifests of an index that is in use, and lets them go with it", async () => {
-    const images = [await store(app, [], 5000), await store(app, [], 6000)];
+    // One was pulled before its index, by digest, the other after it, as clients do.
+    const images = [5000, 6000].map((bytes) => createImage([syntheticContent(bytes)]));
     const index = createIndex(images);
+    await storeImage(app, [], images[0]!);
     await world.putManifest(app, index, ["1"]);
+    await storeImage(app, [], images[1]!);
     world.aheadMs += 29 * DAY;
     await world.use(app, index);
     world.aheadMs += 20 * DAY;
@@ -253,10 +256,13 @@ test("without limit or retention nothing goes but what nobody can use", async ()
   const chunk = syntheticContent(3000);
   await world.putChunk(chunk);
   await world.putEmptyTag(app, "seen", contentOf("not stored"));
-  await world.settle();
-  expect(await world.keys("blobs/")).toHaveLength(3);
-  expect(await world.keys("fills/")).toHaveLength(1);
-  expect(await world.keys("tags/")).toHaveLength(2);
+  for (const hours of [0, 22]) {
+    world.aheadMs += hours * HOUR;
+    await world.settle();
+    expect(await world.keys("blobs/")).toHaveLength(3);
+    expect(await world.keys("fills/")).toHaveLength(1);
+    expect(await world.keys("tags/")).toHaveLength(2);
+  }
   world.aheadMs += 2 * DAY;
   await world.settle();
   const blobs = (await world.keys("blobs/")).map((key) => parseBlobName(key.slice(6)));

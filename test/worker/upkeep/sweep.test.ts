@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describeManifest } from "../../../worker/inventory/describe.ts";
 import { manifestKey } from "../../../worker/store/keys.ts";
 import { parseTag } from "../../../worker/oci/tag.ts";
 import {
@@ -85,18 +86,26 @@ describe("a store that is older than the inventory", () => {
     expect(await world.keys("blobs/")).toHaveLength(2);
   });
 
-  test("is taken in by steps of a bounded number of operations", async () => {
+  test("is taken in by steps of a bounded number of operations, and evicted only after the last", async () => {
+    const blob = syntheticContent(1000);
+    await world.putBlob(blob);
     for (let n = 0; n < 320; n += 1)
-      await world.putManifest(repositoryOf(`team/app${n % 7}`), createImage([]).manifest);
+      await world.putManifest(repositoryOf(`team/app${n % 7}`), createImage([blob]).manifest);
     world.loseInventory();
+    world.limitBytes = 1;
+    world.aheadMs += DAY;
     let steps = 0;
-    for (let delay: number | null = 0; delay === 0; steps += 1) {
+    for (; world.upkeep.read("complete") === null; steps += 1) {
       const counting = countOperations(world);
-      delay = await world.step();
+      expect(await world.step()).toBe(0);
       expect(counting()).toBeLessThanOrEqual(800);
+      // What was taken in by now has settled.
+      world.aheadMs += HOUR;
     }
-    expect((await world.inventory.usage()).manifests).toBe(320);
     expect(steps).toBeGreaterThan(1);
+    expect((await world.inventory.usage()).manifests).toBe(320);
+    expect(await world.keys("manifests/")).toHaveLength(320);
+    expect(await world.keys("blobs/")).toHaveLength(1);
   }, 60_000);
 });
 
@@ -116,6 +125,19 @@ test("what the store has lost is forgotten, and only that", async () => {
   expect(isKnownWhole(await known(app, gone))).toBe(false);
   expect(isKnownWhole(await known(other, images[1]!))).toBe(true);
   expect((await world.inventory.usage()).usedBytes).toBe(await world.storedBytes());
+});
+
+test("what was told and is not stored yet is not taken for lost", async () => {
+  const image = createImage([]);
+  const { mediaType, content } = image.manifest;
+  const bytes = new Uint8Array(content.read(0, content.size));
+  const told = describeManifest({ digest: digestIn(content), mediaType, bytes });
+  await world.inventory.addManifest(app, told);
+  await world.settle();
+  expect(await world.inventory.usage()).toMatchObject({ manifests: 1 });
+  world.aheadMs += DAY;
+  await world.settle();
+  expect(await world.inventory.usage()).toMatchObject({ manifests: 0 });
 });
 
 test("a store that was emptied is not taken for one over its limit for ever", async () => {
