@@ -32,6 +32,7 @@ export interface Env {
   readonly ACCESS_TOKENS?: string;
   readonly ADMIN_TOKEN?: string;
   readonly PULL_LOG_DAYS?: string;
+  readonly QUOTA_WARNING_PERCENT?: string;
   readonly RETENTION_DAYS?: string;
   readonly STORAGE_LIMIT_BYTES?: string;
   /** Set by `npm start` alone: no edge stands before the Worker. */
@@ -53,6 +54,8 @@ export interface Config {
   readonly access: { readonly rules: AccessRules; readonly secrets: readonly TokenSecret[] };
   /** What the API wants as a bearer token; `null` for no token. */
   readonly adminToken: string | null;
+  /** Less of a pull limit left than this share of it, 0 to 1, is worth a warning. */
+  readonly quotaWarnShare: number;
   /** How long the pull log is kept. */
   readonly pullLogMs: number;
   /** How long an image is kept after its last pull; `null` for ever. */
@@ -86,6 +89,8 @@ const DEFAULT_PULL_LOG_DAYS = 30;
 const MAX_PULL_LOG_DAYS = 90;
 /** Ten years. */
 const MAX_RETENTION_DAYS = 3_650;
+/** Of Docker Hub's 100 and 200 pulls in 6 hours, about what a busy pipeline takes cold. */
+const DEFAULT_QUOTA_WARNING_PERCENT = "20";
 /** 16 characters of letters and digits are 95 bits: nobody guesses them over HTTP. */
 const MIN_ADMIN_TOKEN = 16;
 
@@ -107,6 +112,7 @@ export function parseConfig(env: Env): Config {
     tagTtlMs: readSeconds("TAG_TTL_SECONDS", TAG_TTL_SECONDS, DEFAULT_TAG_TTL_SECONDS) * 1000,
     access,
     adminToken: readAdminToken(env.ADMIN_TOKEN),
+    quotaWarnShare: readPercent(env.QUOTA_WARNING_PERCENT) / 100,
     pullLogMs: readDays("PULL_LOG_DAYS", env.PULL_LOG_DAYS) * DAY_MS,
     retentionMs: readRetention(env.RETENTION_DAYS),
     limitBytes: readLimit(env.STORAGE_LIMIT_BYTES),
@@ -161,6 +167,13 @@ function readSeconds(variable: string, value: string | undefined, orElse: number
   if (!(seconds <= MAX_TTL_SECONDS))
     throw new ConfigError(variable, `must be whole seconds from 0 to ${MAX_TTL_SECONDS}`);
   return seconds;
+}
+
+function readPercent(value = DEFAULT_QUOTA_WARNING_PERCENT): number {
+  const percent = /^\d{1,3}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(percent <= 100))
+    throw new ConfigError("QUOTA_WARNING_PERCENT", "must be a whole number from 0 to 100");
+  return percent;
 }
 
 function readAccess(env: Env): Config["access"] {

@@ -6,7 +6,8 @@ import type { Inventory, ManifestUse } from "./inventory/inventory.ts";
 import { withinReach } from "./inventory/within-reach.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { DirectGate } from "./proxy/manifest-gate.ts";
-import { DOCKER_HUB, formatRepository } from "./oci/reference.ts";
+import { formatAccount } from "./ledger/credential.ts";
+import { DOCKER_HUB } from "./oci/reference.ts";
 import { type ProofLog, Prover } from "./proxy/proof.ts";
 import { Recorder } from "./proxy/recorder.ts";
 import { type ManifestMemory, createManifestMemory, forgetManifest } from "./proxy/manifest.ts";
@@ -111,7 +112,8 @@ export function createParts(env: Env): Parts {
 /** Docker Hub's accounts have bare names: it is the registry with a limit. */
 function nameCredential(registries: readonly Registry[], upstream: string): string {
   const found = registries.find(({ name }) => name === upstream);
-  return formatRepository(upstream, found?.credentials?.username ?? "anonymous");
+  const credential = found?.credentials?.username ?? "anonymous";
+  return formatAccount({ upstream, credential });
 }
 
 /** What one isolate learns of a registry's tokens is kept apart from every other registry's. */

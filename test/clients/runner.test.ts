@@ -1,5 +1,17 @@
-import { execFile } from "node:child_process";
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -65,8 +77,12 @@ describe.skipIf(!hasHost)("the runner template, on a real host", { timeout: 120_
 
   it("keeps the file's owner and rights, and leaves nothing beside it but the one before", async () => {
     await host.write("daemon.json", FIRST);
+    await chmod(host.daemonJson, 0o640);
     expect((await host.ship()).code).toBe(0);
-    expect((await stat(host.daemonJson)).mode & 0o777).toBe(0o644);
+    expect((await stat(host.daemonJson)).mode & 0o777).toBe(0o640);
+    const beside = (await readdir(folder)).filter((name) => name.startsWith("daemon.json"));
+    expect(beside.toSorted()).toEqual(["daemon.json", "daemon.json.tidepool-before"]);
+    expect(await readFile(`${host.daemonJson}.tidepool-before`, "utf8")).toBe(SECOND);
     await host.write("daemon.json", SECOND);
     expect((await host.ship()).code).toBe(0);
   });
@@ -182,6 +198,55 @@ describe.skipIf(!hasHost)("the runner template, on a real host", { timeout: 120_
     expect(output).toContain(why);
     expect(await readFile(host.configToml, "utf8")).toBe(before);
     await host.write("config.toml", RUNNER);
+  });
+
+  it("asks a dockerd that can look at a file without starting, before it touches anything", async () => {
+    // Docker 23 and later; the file itself is fine by all that the job can see.
+    const dockerd = join(folder, "bin/dockerd");
+    const validate = `#!/bin/sh
+case "$*" in
+  --help) echo "      --validate   Validate daemon configuration and exit" ;;
+  "--validate --config-file "*/daemon.json) echo "unable to configure the Docker daemon: unknown-key" >&2; exit 1 ;;
+  *) exit 64 ;;
+esac
+`;
+    await writeFile(dockerd, validate, { mode: 0o755 });
+    await host.write("daemon.json", SECOND.replace("{", '{"unknown-key": 1, '));
+    const { code, output } = await host.ship({ RUNNER_TOKEN: TOKEN });
+    await rm(dockerd);
+    expect(code).toBe(1);
+    expect(output).toContain("dockerd refuses daemon.json: unable to configure the Docker daemon");
+    expect(await readFile(host.daemonJson, "utf8")).toBe(SECOND);
+    expect(await host.calls()).toEqual([]);
+  });
+
+  it("waits for nobody who is at it already", async () => {
+    await host.write("daemon.json", FIRST.replace(":1", ":5"));
+    const lock = spawn("flock", ["/run/tidepool-runner.lock", "sh", "-c", "echo held; read _"]);
+    await once(lock.stdout, "data");
+    const { code, output } = await host.ship({ RUNNER_TOKEN: TOKEN });
+    lock.stdin.end("\n");
+    await once(lock, "exit");
+    expect(code).toBe(1);
+    expect(output).toContain("another change is under way on this host");
+    expect(await readFile(host.daemonJson, "utf8")).toBe(SECOND);
+  });
+
+  it("overwrites nothing that somebody else has changed since the job looked", async () => {
+    const stage = await mkdtemp(join(folder, "stage-"));
+    const apply = new URL("../../templates/runner/apply.sh", import.meta.url);
+    await copyFile(apply, join(stage, "apply.sh"));
+    await writeFile(join(stage, "daemon.json"), FIRST);
+    await writeFile(join(stage, "daemon.json.sum"), `${"0".repeat(64)}\n`);
+    await writeFile(join(stage, "action"), "reload\n");
+    await writeFile(join(stage, "mirrors"), "http://127.0.0.1:1/\n");
+    const command = [join(stage, "apply.sh"), host.daemonJson, host.configToml];
+    await expect(run("sh", command)).rejects.toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining("was changed by somebody else a moment ago") as string,
+    });
+    expect(await readFile(host.daemonJson, "utf8")).toBe(SECOND);
+    expect(existsSync(stage)).toBe(false);
   });
 
   it("trusts no host whose key is another than the one that was pinned", async () => {

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { Count, TimeMs } from "./names.ts";
+import { Count, TimeMs, UpstreamHost } from "./names.ts";
 
 /** Sums over a span of time. `pulls` is `hits + revalidated + stale + misses`. */
 export const PullCounts = z.object({
@@ -19,7 +19,7 @@ export const PullCounts = z.object({
 /** @see {@link PullCounts} */
 export type PullCounts = z.infer<typeof PullCounts>;
 
-/** Docker Hub's limit as its last answer told it. */
+/** A registry's limit as its last answer told it. */
 const Quota = z.object({
   limit: Count,
   remaining: Count,
@@ -36,7 +36,16 @@ export const Stats = z.object({
   /** In order of time; spans without a pull may be left out. */
   buckets: z.array(PullCounts.extend({ startMs: TimeMs })),
   /** One for each credential, by a name that is no secret (`anonymous` without one); `null` before any answer told. */
-  quotas: z.array(z.object({ credential: z.string(), quota: Quota.nullable() })),
+  quotas: z.array(
+    z.object({
+      /** Absent: Docker Hub, which alone had limits once. */
+      upstream: UpstreamHost.optional(),
+      credential: z.string(),
+      quota: Quota.nullable(),
+      /** Fewer pulls left than these are worth a warning; absent where no limit is known. */
+      warnBelow: Count.optional(),
+    }),
+  ),
   /** What the store holds now, whatever span was asked for; `limitBytes` is `null` where there is no limit. */
   storage: z.object({ usedBytes: Count, limitBytes: Count.nullable() }).optional(),
 });

@@ -24,7 +24,7 @@ export const USAGE = `Usage: npm start [-- options]
   --var NAME=VALUE    a variable of the Worker; may be repeated
                       UPSTREAM, UPSTREAMS, SOURCES, DOCKERHUB_USERNAME, DOCKERHUB_TOKEN, PRIVATE_REPOSITORIES,
                       PUBLIC_TTL_SECONDS, TAG_TTL_SECONDS, ACCESS, ACCESS_TOKENS, ADMIN_TOKEN,
-                      PULL_LOG_DAYS, RETENTION_DAYS, STORAGE_LIMIT_BYTES
+                      PULL_LOG_DAYS, QUOTA_WARNING_PERCENT, RETENTION_DAYS, STORAGE_LIMIT_BYTES
   --help              this text
 
 Example: npm start -- --port 5000 --var TAG_TTL_SECONDS=300
@@ -45,6 +45,7 @@ const VARIABLES: ReadonlySet<string> = new Set([
   "ACCESS_TOKENS",
   "ADMIN_TOKEN",
   "PULL_LOG_DAYS",
+  "QUOTA_WARNING_PERCENT",
   "RETENTION_DAYS",
   "STORAGE_LIMIT_BYTES",
 ]);

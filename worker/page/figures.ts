@@ -30,8 +30,10 @@ function tile(name: string, figure: string, more: string | Html): Html {
   </div>`;
 }
 
-function renderQuota({ credential, quota }: Activity["quotas"][number], now: number): Html {
-  const name = html`Left of Docker Hub's limit (<bdi>${shorten(credential, 60)}</bdi>)`;
+function renderQuota(told: Activity["quotas"][number], now: number): Html {
+  const { upstream = "docker.io", credential, quota, warnBelow = 0 } = told;
+  const registry = upstream === "docker.io" ? "Docker Hub" : shorten(upstream, 80);
+  const name = html`Left of <bdi>${registry}</bdi>'s limit (<bdi>${shorten(credential, 60)}</bdi>)`;
   if (quota === null)
     return html`<div>
       <dt>${name}</dt>
@@ -39,12 +41,12 @@ function renderQuota({ credential, quota }: Activity["quotas"][number], now: num
     </div>`;
   const { limit, remaining, windowSeconds, seenAtMs } = quota;
   const window = windowSeconds > 0 ? ` per ${formatSpan(windowSeconds * 1000)}` : "";
-  return html`<div>
+  const isLow = remaining < warnBelow;
+  const warning = isLow ? `: running out, fewer than ${formatCount(warnBelow)} are left` : "";
+  const more = html`of ${formatCount(limit)} pulls${window}, seen ${ago(seenAtMs, now)}${warning}`;
+  return html`<div class="${isLow ? "low" : "enough"}">
     <dt>${name}</dt>
-    <dd>
-      <b>${formatCount(remaining)}</b
-      ><small>of ${formatCount(limit)} pulls${window}, seen ${ago(seenAtMs, now)}</small>
-    </dd>
+    <dd><b>${formatCount(remaining)}</b><small>${more}</small></dd>
   </div>`;
 }
 

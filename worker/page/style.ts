@@ -18,6 +18,7 @@ pre { margin: .5rem 0; padding: .75rem; background: var(--raised); border: 1px s
 .notice { margin: 1rem 0 0; padding: .75rem 1rem; max-width: none; background: var(--raised); border: 1px solid var(--line); border-left: .375rem solid var(--accent); border-radius: .375rem }
 .notice.bad { border-left-color: var(--bad) }
 .notice.bad strong { color: var(--bad) }
+.low b { color: var(--bad) }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: .75rem; margin: 1rem 0 }
 .tiles > div { padding: .75rem 1rem; background: var(--raised); border: 1px solid var(--line); border-radius: .375rem }
 dt { color: var(--muted) }

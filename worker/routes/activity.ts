@@ -1,4 +1,5 @@
 import type { PullRecord } from "../contract/pull-log.ts";
+import { DOCKER_HUB } from "../oci/reference.ts";
 import { HOUR_MS } from "../ledger/sums.ts";
 import type { Activity, UpstreamHealth } from "../page/status.ts";
 import { type ApiDeps, describePull, readStats } from "./api.ts";
@@ -42,14 +43,21 @@ function readHealth(
   pulls: readonly PullRecord[],
   quotas: Activity["quotas"],
 ): UpstreamHealth | null {
-  const asked = pulls.filter(({ outcome }) => outcome !== "hit");
+  const asked = pulls.filter(
+    ({ outcome, upstream }) => outcome !== "hit" && upstream === DOCKER_HUB,
+  );
   const answered = asked.find(({ outcome }) => outcome !== "stale")?.timeMs ?? 0;
-  const seen = Math.max(answered, ...quotas.map(({ quota }) => quota?.seenAtMs ?? 0));
+  const seen = Math.max(
+    answered,
+    ...quotas.map(({ quota, upstream = DOCKER_HUB }) =>
+      upstream === DOCKER_HUB ? (quota?.seenAtMs ?? 0) : 0,
+    ),
+  );
   const stale = asked.filter(({ outcome, timeMs }) => outcome === "stale" && timeMs > seen);
   const sinceMs = stale.at(-1)?.timeMs;
   if (seen === 0 && sinceMs === undefined) return null;
   return {
-    name: "docker.io",
+    name: DOCKER_HUB,
     answeredAtMs: seen === 0 ? null : seen,
     failure: sinceMs === undefined ? null : { kind: "away", sinceMs },
   };

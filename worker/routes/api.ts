@@ -11,6 +11,7 @@ import {
   type Sums,
   parsePullId,
 } from "../ledger/ledger.ts";
+import { parseAccount } from "../ledger/credential.ts";
 import { HOUR_MS, addSums, noSums } from "../ledger/sums.ts";
 import { formatNextLink } from "../oci/link.ts";
 import { parseRepository } from "../oci/repository.ts";
@@ -27,8 +28,10 @@ export interface ApiDeps {
   readonly ledger: Ledger;
   /** `null` where it cannot be told now. */
   readonly storage: () => Promise<StorageUse | null>;
-  /** The name of the credential in use now. */
+  /** The name of Docker Hub's credential in use now. */
   readonly credential: string;
+  /** Less of a limit left than this share of it, 0 to 1, is worth a warning. */
+  readonly warnShare: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -125,7 +128,7 @@ export async function readStats(
     step,
     totals: countsOf(totals),
     buckets: [...buckets].map(([startMs, bucket]) => ({ startMs, ...countsOf(bucket) })),
-    quotas: quotasOf(sums, deps.credential),
+    quotas: quotasOf(sums, deps),
   };
 }
 
@@ -134,10 +137,22 @@ function countsOf(sums: Sums): PullCounts {
   return counts;
 }
 
-function quotasOf({ quotas }: LedgerSums, current: string): Stats["quotas"] {
-  const seen = quotas.map(({ credential, ...quota }) => ({ credential, quota }));
-  const known = seen.some(({ credential }) => credential === current);
-  return known ? seen : [...seen, { credential: current, quota: null }];
+function quotasOf({ quotas }: LedgerSums, deps: ApiDeps): Stats["quotas"] {
+  const seen = quotas.map(({ credential, ...quota }) => ({
+    ...parseAccount(credential),
+    quota,
+    warnBelow: warnBelow(quota, deps),
+  }));
+  const known = quotas.some(({ credential }) => credential === deps.credential);
+  return known ? seen : [...seen, { ...parseAccount(deps.credential), quota: null }];
+}
+
+/** With fewer pulls left than these, a warning is due. */
+export function warnBelow(
+  { limit }: { readonly limit: number },
+  { warnShare }: Pick<ApiDeps, "warnShare">,
+): number {
+  return Math.ceil(limit * warnShare);
 }
 
 function parseCatalogId(text: string): RepositoryId | null {

@@ -1,6 +1,7 @@
 import type { LedgerSums } from "../ledger/ledger.ts";
 import { VERSION } from "../version.ts";
-import type { ApiDeps, StorageUse } from "./api.ts";
+import { parseAccount } from "../ledger/credential.ts";
+import { type ApiDeps, type StorageUse, warnBelow } from "./api.ts";
 
 interface Metric {
   readonly name: string;
@@ -22,7 +23,11 @@ export async function getMetrics(deps: ApiDeps): Promise<Response> {
     deps.ledger.sum({ sinceMs: 0, untilMs: 0 }),
     deps.storage(),
   ]);
-  const metrics = [...describePulls(sums), ...describeUpstream(sums), ...describeStorage(use)];
+  const metrics = [
+    ...describePulls(sums),
+    ...describeUpstream(sums, deps),
+    ...describeStorage(use),
+  ];
   const text = metrics.map(formatMetric).join("");
   const headers = {
     "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
@@ -80,12 +85,15 @@ function byOutcome(outcome: string, value: number): Metric["samples"][number] {
   return { labels: { outcome }, value };
 }
 
-function describeUpstream({ ever, failures, quotas }: LedgerSums): Metric[] {
+function describeUpstream({ ever, failures, quotas }: LedgerSums, deps: ApiDeps): Metric[] {
   const perCredential = (name: string, help: string, read: (at: number) => number): Metric => ({
     name,
     type: "gauge",
     help,
-    samples: quotas.map(({ credential }, at) => ({ labels: { credential }, value: read(at) })),
+    samples: quotas.map(({ credential }, at) => ({
+      labels: { ...parseAccount(credential) },
+      value: read(at),
+    })),
   });
   const quota = (at: number): LedgerSums["quotas"][number] | undefined => quotas[at];
   return [
@@ -110,6 +118,11 @@ function describeUpstream({ ever, failures, quotas }: LedgerSums): Metric[] {
       "tidepool_upstream_limit_remaining_pulls",
       "What is left of the pull limit as last told.",
       (at) => quota(at)?.remaining ?? 0,
+    ),
+    perCredential(
+      "tidepool_upstream_limit_warning_pulls",
+      "Fewer pulls left than these are worth a warning.",
+      (at) => warnBelow({ limit: quota(at)?.limit ?? 0 }, deps),
     ),
     perCredential(
       "tidepool_upstream_limit_window_seconds",

@@ -131,6 +131,12 @@ export class Authorizer {
         if (tokens.size > MAX_TOKENS && oldest !== undefined) tokens.delete(oldest);
         return token;
       })
+      .catch((error: unknown) => {
+        // It may be the realm that is wrong, or has moved: the upstream's next 401 says where it is now.
+        const { cache } = this.#options;
+        if (cache.challenge === challenge) cache.challenge = null;
+        throw error;
+      })
       .finally(() => this.#asked.delete(repository));
     this.#asked.set(repository, request);
     return request;

@@ -136,6 +136,6 @@ test("metrics are Prometheus's text, named as it advises", async () => {
     value: 2,
   });
   expect(families.get("tidepool_upstream_limit_remaining_pulls")?.samples).toEqual([
-    { labels: { credential: hub.account.username }, value: 40 },
+    { labels: { upstream: "docker.io", credential: hub.account.username }, value: 40 },
   ]);
 });

@@ -123,7 +123,9 @@ describe("a day of pulls", () => {
     // A GET tells what was left before it.
     expect(stats.quotas).toEqual([
       {
+        upstream: "docker.io",
         credential: "anonymous",
+        warnBelow: 20,
         quota: expect.objectContaining({ remaining: 51 - hub.pulls() }) as object,
       },
     ]);

@@ -224,6 +224,23 @@ describe("a public repository", () => {
     expect(hub.log).toEqual([]);
   });
 
+  test("is proven once for all who ask at once", async () => {
+    const strict = await startTestMirror({ ...variables, PUBLIC_TTL_SECONDS: "0" });
+    try {
+      const image = createImage(Array.from({ length: 10 }, () => syntheticContent(100)));
+      hub.push("acme/many", "1", image);
+      await pull("acme/many", image, { from: strict });
+      hub.forget();
+      hub.faults.delayMs = 500;
+      const paths = image.blobs.map(({ digest }) => `/v2/acme/many/blobs/${digest}`);
+      const answers = await Promise.all(paths.map((path) => receive(strict.fetch(path))));
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+      expect(hub.requests("registry").length).toBeLessThan(4);
+    } finally {
+      await strict.stop();
+    }
+  });
+
   test("that was deleted upstream but for its other tags still has the old digest", async () => {
     const strict = await startTestMirror({ ...variables, PUBLIC_TTL_SECONDS: "0" });
     try {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { CatalogPage } from "../../../worker/contract/catalog.ts";
 import { PullLogPage } from "../../../worker/contract/pull-log.ts";
+import { Stats } from "../../../worker/contract/stats.ts";
+import { parsePrometheus } from "../../helpers/prometheus.ts";
 import { receive } from "../../helpers/bytes.ts";
 import { noFaults } from "../../helpers/fake-hub/faults.ts";
 import { type FakeHub, startFakeHub } from "../../helpers/fake-hub/hub.ts";
@@ -187,6 +189,49 @@ test("one registry's outage is no other's", async () => {
   hubs["ghcr.io"].push("team/other", "1", image);
   expect((await mirror.fetch("/v2/ghcr.io/team/other/manifests/1")).status).toBe(200);
   expect((await mirror.fetch("/v2/team/unknown/manifests/1")).status).toBeGreaterThanOrEqual(500);
+});
+
+test("each registry's limit is told apart, with a warning where little is left", async () => {
+  const { "docker.io": hub, "ghcr.io": ghcr } = hubs;
+  const fresh = await startTestMirror({
+    UPSTREAM: hub.url,
+    UPSTREAMS: listRegistries({ "ghcr.io": ghcr }),
+    QUOTA_WARNING_PERCENT: "30",
+  });
+  try {
+    hub.remaining = 29;
+    ghcr.remaining = 31;
+    for (const path of [`/v2/${REPOSITORY}/manifests/1`, `/v2/ghcr.io/${REPOSITORY}/manifests/1`])
+      expect((await fresh.fetch(path)).status).toBe(200);
+    await readLog(fresh, 2);
+    const { quotas } = await readApi(fresh, "/api/stats", Stats);
+    expect(quotas).toMatchObject([
+      { upstream: "docker.io", credential: "anonymous", warnBelow: 30, quota: { remaining: 29 } },
+      { upstream: "ghcr.io", credential: "anonymous", warnBelow: 30, quota: { remaining: 31 } },
+    ]);
+    const families = parsePrometheus(await (await fresh.fetch("/metrics")).text());
+    expect(families.get("tidepool_upstream_limit_warning_pulls")?.samples).toEqual([
+      { labels: { upstream: "docker.io", credential: "anonymous" }, value: 30 },
+      { labels: { upstream: "ghcr.io", credential: "anonymous" }, value: 30 },
+    ]);
+    const page = await (await fresh.fetch("/")).text();
+    expect(page.match(/fewer than\s+30 are left/g)).toHaveLength(1);
+  } finally {
+    hub.remaining = null;
+    ghcr.remaining = null;
+    await fresh.stop();
+  }
+});
+
+test.each(["-1", "101", "20%", ""])("QUOTA_WARNING_PERCENT %j stops the mirror", async (value) => {
+  const stopped = await startTestMirror({ QUOTA_WARNING_PERCENT: value });
+  try {
+    const response = await stopped.fetch("/healthz");
+    expect(response.status).toBe(500);
+    expect(await response.text()).toContain("QUOTA_WARNING_PERCENT");
+  } finally {
+    await stopped.stop();
+  }
 });
 
 test("each registry is asked with its own credentials and no other's", async () => {

@@ -98,6 +98,19 @@ describe("credentials that Docker Hub refuses", () => {
   });
 });
 
+test("a realm that led astray is forgotten: the next pull learns it anew", async () => {
+  const { path } = publish();
+  const mirror = await startTestMirror({ UPSTREAM: hub.url });
+  try {
+    hub.faults.realm = "http://evil.example/token";
+    expect((await mirror.fetch(path)).status).toBe(502);
+    hub.faults.realm = null;
+    expect((await mirror.fetch(path)).status).toBe(200);
+  } finally {
+    await mirror.stop();
+  }
+});
+
 describe("a realm", () => {
   test.each([
     "http://auth.example.com/token",

@@ -1,0 +1,89 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { createDirectory } from "../commands/run.ts";
+
+const PLAN = fileURLToPath(new URL("../../../bot/runner/plan.ts", import.meta.url));
+
+/** Runs the plan on a folder with these files, as the runner template does for each host. */
+function plan(files: Readonly<Record<string, string>>, env: Readonly<Record<string, string>> = {}) {
+  const folder = createDirectory(files);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [PLAN, folder], {
+    encoding: "utf8",
+    env,
+  });
+  const read = (name: string): string | null =>
+    existsSync(join(folder, name)) ? readFileSync(join(folder, name), "utf8") : null;
+  return { status, output: `${stdout}${stderr}`, read };
+}
+
+describe("the plan for a daemon.json", () => {
+  const mirrors = '{"registry-mirrors": ["https://a.example"]}';
+
+  it.each([
+    { what: "the same bytes", before: mirrors, after: mirrors, action: "none", ships: false },
+    { what: "other blanks", before: mirrors, after: `${mirrors}\n`, action: "none", ships: true },
+    { what: "other mirrors", before: "{}", after: mirrors, action: "reload", ships: true },
+    {
+      what: "no mirror more",
+      before: mirrors,
+      after: '{"registry-mirrors": []}',
+      action: "reload",
+      ships: true,
+    },
+    { what: "a key that is gone", before: mirrors, after: "{}", action: "restart", ships: true },
+    {
+      what: "a key no reload reads",
+      before: "{}",
+      after: '{"log-driver": "local"}',
+      action: "restart",
+      ships: true,
+    },
+    { what: "a broken file before", before: "{", after: mirrors, action: "restart", ships: true },
+    { what: "no file before", before: null, after: mirrors, action: "reload", ships: true },
+  ])("asks for $action: $what", ({ before, after, action, ships }) => {
+    const files = {
+      "daemon.json": after,
+      ...(before === null ? {} : { "daemon.json.before": before }),
+    };
+    const { status, output, read } = plan(files);
+    expect(status, output).toBe(0);
+    expect(read("action")).toBe(`${action}\n`);
+    expect(read("daemon.json")).toBe(ships ? after : null);
+  });
+
+  it("lists the mirrors as docker info will", () => {
+    const daemon = '{"registry-mirrors": ["https://a.example", "https://b.example/t/x/"]}';
+    expect(plan({ "daemon.json": daemon }).read("mirrors")).toBe(
+      "https://a.example/\nhttps://b.example/t/x/\n",
+    );
+  });
+});
+
+describe("the plan for a config.toml", () => {
+  const runner = '[[runners]]\ntoken = "@RUNNER_TOKEN@"\n';
+
+  it("puts the variable in, and sees that the host has it already", () => {
+    const filled = runner.replace("@RUNNER_TOKEN@", "glrt-secret");
+    const env = { RUNNER_TOKEN: "glrt-secret" };
+    const changed = plan({ "config.toml": runner }, env);
+    expect(changed.read("config.toml")).toBe(filled);
+    expect(changed.output).toBe("config.toml: changes\n");
+    const same = plan({ "config.toml": runner, "config.toml.before": filled }, env);
+    expect(same.read("config.toml")).toBeNull();
+    expect(same.output).toBe("");
+  });
+
+  it.each([
+    ["no TOML", "[[runners]\n", {}, "config.toml is no TOML, line"],
+    ["without runners", 'name = "x"\n', {}, "has no [[runners]]"],
+    ["without its variable", runner, {}, "RUNNER_TOKEN, which is not set"],
+    ["broken by its variable", runner, { RUNNER_TOKEN: '"' }, "what cannot stand in config.toml"],
+  ] as const)("refuses one that is %s", (...[, text, env, why]) => {
+    const { status, output } = plan({ "config.toml": text }, env);
+    expect(status).toBe(2);
+    expect(output).toContain(why);
+  });
+});
