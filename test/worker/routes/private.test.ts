@@ -313,23 +313,3 @@ test("content that was cached with an account is refused to strangers after the 
     await changed.stop();
   }
 });
-
-describe("a wrong PRIVATE_REPOSITORIES stops the mirror", () => {
-  test.each([
-    [{ PRIVATE_REPOSITORIES: "Acme/App" }, '"Acme/App", which is no repository'],
-    [{ PRIVATE_REPOSITORIES: "*" }, '"*", which is no repository'],
-    [{ PRIVATE_REPOSITORIES: "acme/a*" }, '"acme/a*", which is no repository'],
-    [{ PRIVATE_REPOSITORIES: "acme/app", ACCESS: "open" }, "needs a token:<name> in ACCESS"],
-    [{ PRIVATE_REPOSITORIES: "ghcr.io/acme/app" }, "ghcr.io, for which there is no account"],
-    [{ PUBLIC_TTL_SECONDS: "-1" }, "must be whole seconds"],
-  ])("%j", async (wrong, problem) => {
-    const stopped = await startTestMirror({ ...variables, ...wrong });
-    try {
-      const response = await stopped.fetch("/healthz");
-      expect(response.status).toBe(500);
-      expect(await response.text()).toContain(JSON.stringify(problem).slice(1, -1));
-    } finally {
-      await stopped.stop();
-    }
-  });
-});
