@@ -89,6 +89,21 @@ describe("a mirror that works", () => {
   });
 });
 
+it("pulls another registry's image where one is named, and from nowhere else", async () => {
+  const other = await startFakeHub();
+  closing(() => other.close());
+  other.push("team/tool", "2", createImage([syntheticContent(700)]));
+  const UPSTREAMS = JSON.stringify({ "registry.example": { url: other.url } });
+  const mirror = await start({ UPSTREAMS });
+  hub.forget();
+  const found = await diagnose(mirror.url.origin, ["--image", "registry.example/team/tool:2"]);
+  expect(found.checks["pull"]).toMatchObject({ status: "ok" });
+  expect(other.pulls("team/tool")).toBe(1);
+  expect(hub.log).toEqual([]);
+  const unknown = await diagnose(mirror.url.origin, ["--image", "elsewhere.example/team/tool:2"]);
+  expect(unknown.checks["pull"]?.status).toBe("failed");
+});
+
 describe("a mirror whose upstream has trouble", () => {
   it("is failed with the limit's name where Docker Hub says 429", async () => {
     const mirror = await start();

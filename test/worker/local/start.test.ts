@@ -1,12 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { receive } from "../../helpers/bytes.ts";
 import { noFaults } from "../../helpers/fake-hub/faults.ts";
 import { type FakeHub, startFakeHub } from "../../helpers/fake-hub/hub.ts";
 import { createImage, syntheticContent } from "../../helpers/images.ts";
 import { type MirrorProcess, spawnMirror } from "../../helpers/process.ts";
+import { readBucket } from "../../helpers/store-files.ts";
 
 const MIB = 1024 * 1024;
 
@@ -76,6 +77,16 @@ test.each([
 ])("refuses %j and names what is wrong", async (args, name) => {
   const ended = spawnMirror(["--port", "0", "--data", data, ...args]);
   await expect(ended).rejects.toThrow(new RegExp(`ended with 2: [^]*${name}`));
+});
+
+test("looks after its store from the start", async () => {
+  await start();
+  const day = new Date().toISOString().slice(0, 10);
+  const written = `snapshots/${day}/complete.json`;
+  await vi.waitFor(() => expect([...readBucket(data).keys()]).toContain(written), {
+    timeout: 20_000,
+    interval: 100,
+  });
 });
 
 test("keeps what it has over a restart", async () => {

@@ -63,9 +63,13 @@ describe("what was not pulled for as long as it is kept", () => {
 
   test("goes with its tags, its blobs and the repository's entry, and leaves nothing", async () => {
     const image = await store(app, ["1", "latest"], 9000);
+    const elsewhere = repositoryOf("team/app", "ghcr.io");
+    const another = await store(elsewhere, ["1"], 7000);
+    expect(await world.keys("catalog/")).toHaveLength(2);
     world.aheadMs += 29 * DAY;
     await world.settle();
     expect(await isWhole(app, image)).toBe(true);
+    expect(await isWhole(elsewhere, another)).toBe(true);
     world.aheadMs += 2 * DAY;
     await world.settle();
     expect((await world.keys()).filter((key) => !key.startsWith("snapshots/"))).toEqual([]);
