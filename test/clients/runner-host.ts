@@ -32,6 +32,8 @@ export interface RunnerHost {
   /** Writes a file of the repository. */
   write(name: string, text: string): Promise<void>;
   ship(env?: Readonly<Record<string, string>>): Promise<Shipped>;
+  /** Ships, and is gone with every process over here as soon as the host's systemctl is called so. */
+  shipAndVanish(call: string): Promise<void>;
   /** Runs docker against the host's daemon. */
   docker(...args: readonly string[]): Promise<string>;
   /** What systemctl was called with so far, without the questions whether something runs. */
@@ -92,26 +94,32 @@ export async function startHost(folder: string): Promise<RunnerHost> {
   const { child, address } = await startSshd(folder, env);
   await run(join(bin, "systemctl"), ["restart", "docker"], { env });
   await writeFile(join(folder, "calls"), "");
+  const shipping = {
+    // The node that runs this test: the machine's own may be older.
+    PATH: `${join(process.execPath, "..")}:${process.env["PATH"] ?? ""}`,
+    RUNNER_HOSTS: address,
+    RUNNER_FILES: repository,
+    RUNNER_DAEMON_JSON: daemonJson,
+    RUNNER_CONFIG_TOML: configToml,
+    SSH_PRIVATE_KEY: join(folder, "user_key"),
+    SSH_KNOWN_HOSTS: join(folder, "known_hosts"),
+  };
+  const calls = async (): Promise<string[]> =>
+    (await readFile(join(folder, "calls"), "utf8")).split("\n").filter(Boolean);
   return {
     address,
     folder,
     daemonJson,
     configToml,
     write: (name, text) => writeFile(join(repository, name), text),
-    ship: (more = {}) =>
-      ship({
-        // The node that runs this test: the machine's own may be older.
-        PATH: `${join(process.execPath, "..")}:${process.env["PATH"] ?? ""}`,
-        RUNNER_HOSTS: address,
-        RUNNER_FILES: repository,
-        RUNNER_DAEMON_JSON: daemonJson,
-        RUNNER_CONFIG_TOML: configToml,
-        SSH_PRIVATE_KEY: join(folder, "user_key"),
-        SSH_KNOWN_HOSTS: join(folder, "known_hosts"),
-        ...more,
-      }),
+    ship: (more = {}) => ship({ ...shipping, ...more }),
+    shipAndVanish: async (call) => {
+      const shipper = spawn("sh", [SHIP], { env: shipping, stdio: "ignore", detached: true });
+      await until(call, async () => (await calls()).includes(call));
+      if (shipper.pid !== undefined) process.kill(-shipper.pid, "SIGKILL");
+    },
     docker: async (...args) => (await run("docker", [...args], { env })).stdout,
-    calls: async () => (await readFile(join(folder, "calls"), "utf8")).split("\n").filter(Boolean),
+    calls,
     dockerLog: () => readFile(join(folder, "dockerd.log"), "utf8"),
     stop: async () => {
       child.kill("SIGTERM");

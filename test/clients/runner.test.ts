@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { until } from "./daemons.ts";
 import { BUSYBOX } from "./images.ts";
 import { type RunnerHost, hasHost, startHost } from "./runner-host.ts";
 
@@ -129,6 +130,15 @@ describe.skipIf(!hasHost)("the runner template, on a real host", { timeout: 120_
     expect(await host.calls()).toEqual(["restart docker", "reset-failed docker", "restart docker"]);
     expect(await readFile(host.daemonJson, "utf8")).toBe(SECOND);
     expect(await mirrors()).toContain("http://127.0.0.1:2/");
+  });
+
+  it("ends what it began where the pipeline vanishes in the middle: the old file is back", async () => {
+    await host.write("daemon.json", SECOND.replace("{", '{"data-root": "/nowhere", '));
+    await host.shipAndVanish("restart docker");
+    const isBack = async () =>
+      (await host.calls()).length === 3 && (await mirrors()).includes(":2/");
+    await until("dockerd with its old file", isBack);
+    expect(await readFile(host.daemonJson, "utf8")).toBe(SECOND);
   });
 
   it("restarts for a key that a reload leaves as it was: one that is gone", async () => {

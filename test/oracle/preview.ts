@@ -2,10 +2,9 @@
  * Lets gitlab-ci-local, which nobody here wrote, expand real CI files before and after an edit: the command of the
  * dind services may differ, and nothing else.
  *
- *     npm install --prefix /tmp/oracle gitlab-ci-local@4.75.1
- *     node test/oracle/preview.ts /tmp/oracle/node_modules/.bin/gitlab-ci-local
+ *     node test/oracle/preview.ts "$PWD/node_modules/.bin/gitlab-ci-local"
  *
- * It is no devDependency: it serves this one check, and only where the collection of real files is at hand.
+ * Only where the collection of real files is at hand.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";

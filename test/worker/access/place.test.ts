@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { readPresented, splitPath } from "../../../worker/access/place.ts";
 
@@ -79,4 +80,30 @@ test("each place counts, in this order", () => {
     `host ${host}`,
     "authorization x",
   ]);
+});
+
+test("whatever is put together with a secret is parted again, and nothing of the secret is left", () => {
+  const letters = "abcdefghijklmnopqrstuvwxyz0123456789".split("");
+  const secrets = fc.string({ unit: fc.constantFrom(...letters), minLength: 20, maxLength: 63 });
+  const part = fc.constantFrom("library", "t", "v2", "ghcr.io", "a", "manifests", "blobs", "x--y");
+  const names = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("/"));
+  const rests = fc.constantFrom("manifests/1", "tags/list", `blobs/sha256:${"0".repeat(64)}`);
+  fc.assert(
+    fc.property(secrets, names, rests, (secret, name, rest) => {
+      const path = `/v2/${name}/${rest}`;
+      expect(splitPath(`/t/${secret}${path}`)).toEqual({ path, secret });
+      expect(splitPath(`/v2/t/${secret}/${name}/${rest}`)).toEqual({ path, secret });
+    }),
+  );
+});
+
+test("any path at all is parted without an error, into a path of its own end", () => {
+  fc.assert(
+    fc.property(fc.webPath(), fc.constantFrom("", "/t", "/v2/t"), (tail, head) => {
+      const { path, secret } = splitPath(`${head}${tail}`);
+      expect(path.startsWith("/") || path === `${head}${tail}`).toBe(true);
+      if (secret === null) expect(path).toBe(`${head}${tail}`);
+      else expect(`${head}${tail}`).toContain(secret);
+    }),
+  );
 });

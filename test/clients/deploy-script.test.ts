@@ -7,7 +7,7 @@ import { type Edge, startEdge } from "../helpers/fake-cloudflare/edge.ts";
 import { type FakeHub, startFakeHub } from "../helpers/fake-hub/hub.ts";
 import { createImage, syntheticContent } from "../helpers/images.ts";
 import { must } from "../bot/verify/world.ts";
-import { type Ended, ROOT, runWith } from "./wrangler.ts";
+import { type Ended, ROOT, runWith } from "../deploy/wrangler.ts";
 
 // Each deployment is half a dozen runs of wrangler, of a second each on a machine that does nothing else.
 vi.setConfig({ testTimeout: 180_000 });
