@@ -71,7 +71,7 @@ async function startFaultyMirror(
 }
 
 /** Longer than any deadline of the mirror's, and than clients wait. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 240_000;
 
 /** One client's request, read to its end or to where it breaks. */
 export async function ask(

@@ -128,7 +128,10 @@ export class DirectGate implements ManifestGate {
     const backOff = this.#backOff.get(key.upstream);
     if (backOff !== undefined && now() < backOff.until && held)
       return { kind: "failed", failure: backOff.failure };
-    return await this.#inFlight.run(`check ${id}`, () => this.#check(key, target));
+    // Who has nothing to serve is better off waiting than refused.
+    const deadlineMs = held ? CHECK_DEADLINE_MS : PULL_DEADLINE_MS;
+    const name = `check ${id} ${deadlineMs}`;
+    return await this.#inFlight.run(name, () => this.#check(key, target, deadlineMs));
   }
 
   async pull(
@@ -165,10 +168,14 @@ export class DirectGate implements ManifestGate {
     );
   }
 
-  async #check(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<ManifestStat>> {
+  async #check(
+    key: RepositoryKey,
+    target: TagOrDigest,
+    deadlineMs: number,
+  ): Promise<GateAnswer<ManifestStat>> {
     const { now } = this.#options;
     const checkedAt = now();
-    const signal = AbortSignal.timeout(CHECK_DEADLINE_MS);
+    const signal = AbortSignal.timeout(deadlineMs);
     try {
       const upstream = this.#upstream(key);
       const head = await upstream.headManifest(key.repository, target, signal);

@@ -110,6 +110,14 @@ describe("a manifest", () => {
     expect(hub.pulls(repository)).toBe(1);
   });
 
+  test("by HEAD from a Docker Hub that takes three seconds is waited for: there is nothing else to serve", async () => {
+    const { path } = publish();
+    hub.faults.delayMs = 3000;
+    const head = await mirror.fetch(path, { method: "HEAD" });
+    hub.faults.delayMs = 0;
+    expect(head.status).toBe(200);
+  });
+
   test("that the client has already is 304", async () => {
     const { path, image } = publish();
     const etag = `"${image.manifest.content.digest}"`;
