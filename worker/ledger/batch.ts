@@ -10,7 +10,7 @@ import type {
 } from "./ledger.ts";
 
 /** A pull as a batch has it. */
-interface PackedPull {
+export interface PackedPull {
   readonly timeMs: number;
   /** Its place among the batch's manifests. */
   readonly manifest: number;

@@ -65,7 +65,7 @@ export class MemoryLedger implements Ledger {
       }
     }
     for (const blob of batch.blobs) this.#join(blob);
-    for (const [startMs, sums] of sumByHour(batch)) {
+    for (const [startMs, sums] of sumByHour(batch, pulls)) {
       const known = this.#hours.get(startMs) ?? noSums();
       addSums(known, sums);
       this.#hours.set(startMs, known);

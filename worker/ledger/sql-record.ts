@@ -1,4 +1,4 @@
-import { OUTCOMES, unpackPulls } from "./batch.ts";
+import { OUTCOMES, type PackedPull } from "./batch.ts";
 import type { LedgerBatch, RepositoryId, Sums } from "./ledger.ts";
 import { joinBlobs, recordNames } from "./sql-content.ts";
 import type { Sql } from "./sql-schema.ts";
@@ -19,9 +19,12 @@ interface Ids {
   readonly clients: readonly number[];
 }
 
-/** Writes a batch; to be run in a transaction. */
-export function recordBatch(sql: Sql, batch: LedgerBatch): void {
-  const pulls = unpackPulls(batch);
+/**
+ * Writes a batch; to be run in a transaction.
+ *
+ * @param pulls - the batch's own, unpacked
+ */
+export function recordBatch(sql: Sql, batch: LedgerBatch, pulls: Pulls): void {
   const repositories = recordRepositories(sql, batch, pulls);
   const manifests = recordManifests(sql, batch, repositories);
   const ids = { repositories, manifests, clients: recordClients(sql, batch, pulls) };
@@ -30,10 +33,10 @@ export function recordBatch(sql: Sql, batch: LedgerBatch): void {
   for (const [place, seen] of batch.manifests.entries()) recordNames(sql, seen, manifests[place]);
   // After the pulls and names of the same batch, which they belong to.
   joinBlobs(sql, batch.blobs);
-  recordSums(sql, batch);
+  recordSums(sql, batch, pulls);
 }
 
-type Pulls = ReturnType<typeof unpackPulls>;
+type Pulls = readonly PackedPull[];
 
 function nameOf({ upstream, repository }: RepositoryId): string {
   return `${upstream}/${repository}`;
@@ -206,9 +209,9 @@ function recordTags(
   );
 }
 
-function recordSums(sql: Sql, batch: LedgerBatch): void {
+function recordSums(sql: Sql, batch: LedgerBatch, pulls: Pulls): void {
   const ever = noSums();
-  for (const [startMs, sums] of sumByHour(batch)) {
+  for (const [startMs, sums] of sumByHour(batch, pulls)) {
     addToRow(sql, ["hour", startMs], sums);
     addSums(ever, sums);
   }

@@ -15,7 +15,7 @@ import {
   formatPullId,
   parsePullId,
 } from "./ledger.ts";
-import { OUTCOMES, unpackPulls } from "./batch.ts";
+import { OUTCOMES, type PackedPull, unpackPulls } from "./batch.ts";
 import { SEEN_AGAIN_MS, recordBatch } from "./sql-record.ts";
 import { type Sql, createTables } from "./sql-schema.ts";
 import { SUM_NAMES, noSums } from "./sums.ts";
@@ -60,21 +60,22 @@ export class SqlLedger implements Ledger {
 
   async record(batch: LedgerBatch): Promise<void> {
     const { sql, transaction } = this.#options;
+    const pulls = unpackPulls(batch);
     transaction(() => {
       if (!this.#take(batch.id)) return;
-      this.#begin(batch);
-      recordBatch(sql, batch);
+      this.#begin(pulls);
+      recordBatch(sql, batch, pulls);
       if (batch.lost !== null) {
         this.#raise("lost", batch.lost.count, "value + excluded.value");
         this.#completeSince(batch.lost.lastMs + 1);
       }
-      this.#dropOld(2 * unpackPulls(batch).length);
+      this.#dropOld(2 * pulls.length);
     });
   }
 
   async listPulls(wanted: PullsWanted): Promise<PullsPage> {
     const { sql } = this.#options;
-    this.#begin(null);
+    this.#begin([]);
     const after = wanted.after === null ? null : parsePullId(wanted.after);
     // -1 stands before every serial: from `since` on, inclusive.
     const from =
@@ -206,10 +207,9 @@ export class SqlLedger implements Ledger {
   }
 
   /** The log begins with the first batch's first pull, or when it is first read. */
-  #begin(batch: LedgerBatch | null): void {
+  #begin(pulls: readonly PackedPull[]): void {
     let first = this.#options.now();
-    for (const { timeMs } of batch === null ? [] : unpackPulls(batch))
-      first = Math.min(first, timeMs);
+    for (const { timeMs } of pulls) first = Math.min(first, timeMs);
     this.#options.sql.exec("INSERT OR IGNORE INTO meta VALUES ('complete', ?)", first);
   }
 

@@ -1,4 +1,4 @@
-import { unpackPulls } from "./batch.ts";
+import type { PackedPull } from "./batch.ts";
 import type { LedgerBatch, Sums } from "./ledger.ts";
 
 /** The finest step that is kept. */
@@ -46,8 +46,15 @@ export function addSums(into: Record<keyof Sums, number>, more: Sums): void {
   for (const name of SUM_NAMES) into[name] += more[name];
 }
 
-/** Sums a batch by the hours its events fall in. */
-export function sumByHour(batch: LedgerBatch): Map<number, Record<keyof Sums, number>> {
+/**
+ * Sums a batch by the hours its events fall in.
+ *
+ * @param pulls - the batch's own, unpacked
+ */
+export function sumByHour(
+  batch: LedgerBatch,
+  pulls: readonly PackedPull[],
+): Map<number, Record<keyof Sums, number>> {
   const hours = new Map<number, Record<keyof Sums, number>>();
   const at = (timeMs: number): Record<keyof Sums, number> => {
     const startMs = Math.floor(timeMs / HOUR_MS) * HOUR_MS;
@@ -55,7 +62,7 @@ export function sumByHour(batch: LedgerBatch): Map<number, Record<keyof Sums, nu
     hours.set(startMs, known);
     return known;
   };
-  for (const { timeMs, manifest, outcome, counted } of unpackPulls(batch)) {
+  for (const { timeMs, manifest, outcome, counted } of pulls) {
     const size = batch.manifests[manifest]?.size ?? 0;
     const sums = at(timeMs);
     sums.pulls += 1;

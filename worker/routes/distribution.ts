@@ -37,6 +37,8 @@ export async function serveDistribution(
 
 /** The registry that the client takes this mirror for; `null` where it does not say. */
 function readNamespace(request: Request): string | null {
+  // Most requests have no query, and every one would pay for a URL's reading.
+  if (!request.url.includes("?")) return null;
   const [namespace, ...more] = new URL(request.url).searchParams.getAll("ns");
   // One name for the look-up and another for the answer must not come of the same request.
   if (more.length > 0)
