@@ -124,15 +124,15 @@ function createClientsOf(config: Config): (lied: (source: string) => void) => Up
   const known = new Map(
     registries.map((registry) => {
       const caches = { account: createTokenCache(), anonymous: createTokenCache() };
-      return [registry.name, { registry, caches }];
+      return [registry.name, { registry, caches, others: othersOf(registry) }];
     }),
   );
   const create = (name: string, identity: "account" | "anonymous"): Upstream => {
     const found = known.get(name);
     if (found === undefined) throw new Error(`no registry ${name}`);
-    const { registry, caches } = found;
+    const { registry, caches, others } = found;
     const credentials = identity === "account" ? registry.credentials : null;
-    return createClient({ ...registry, credentials, others: othersOf(registry) }, caches[identity]);
+    return createClient({ ...registry, credentials, others }, caches[identity]);
   };
   const names = [...known.keys()];
   const hasAccount = (name: string): boolean => known.get(name)?.registry.credentials !== null;
