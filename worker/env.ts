@@ -37,6 +37,9 @@ export interface Env {
   readonly STORAGE_LIMIT_BYTES?: string;
   /** Set by `npm start` alone: no edge stands before the Worker. */
   readonly LOCAL?: string;
+  /** Set by `npm start` alone: a folder, and what looks after it. @see worker/store/files.ts */
+  readonly DISK?: Fetcher;
+  readonly KEEPER?: Fetcher;
 }
 
 /** The variables, read and checked. */

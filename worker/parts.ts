@@ -12,6 +12,7 @@ import { type ProofLog, Prover } from "./proxy/proof.ts";
 import { Recorder } from "./proxy/recorder.ts";
 import { type ManifestMemory, createManifestMemory, forgetManifest } from "./proxy/manifest.ts";
 import { UseTeller } from "./proxy/use-teller.ts";
+import { createLocalStore } from "./store/files.ts";
 import { createR2Store } from "./store/r2.ts";
 import type { Store } from "./store/store.ts";
 import { type TokenCache, createTokenCache } from "./upstream/auth.ts";
@@ -62,7 +63,7 @@ export function createParts(env: Env): Parts {
   const known = made.get(env);
   if (known !== undefined) return known;
   const config = parseConfig(env);
-  const store = createR2Store(env.STORE);
+  const store = createStore(env);
   const now = Date.now;
   const attempts = new FailedAttempts(now);
   const { tagTtlMs, publicTtlMs, registries } = config;
@@ -107,6 +108,12 @@ export function createParts(env: Env): Parts {
   };
   made.set(env, parts);
   return parts;
+}
+
+/** R2; on one machine a folder has the bytes. */
+function createStore({ STORE, DISK, KEEPER }: Env): Store {
+  if (DISK === undefined || KEEPER === undefined) return createR2Store(STORE);
+  return createLocalStore(STORE, { files: DISK, keeper: KEEPER });
 }
 
 /** Docker Hub's accounts have bare names: it is the registry with a limit. */

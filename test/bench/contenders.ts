@@ -35,7 +35,7 @@ export async function startContenders(): Promise<Contenders> {
   const folder = await mkdtemp(join(tmpdir(), "tidepool-bench-"));
   const hub = await startFakeHub();
   const others = new Set(workerdProcesses());
-  const mirror = await startTestMirror({ UPSTREAM: hub.url });
+  const mirror = await startTestMirror({ UPSTREAM: hub.url }, { blobs: "files" });
   const pid = workerdProcesses().find((one) => !others.has(one));
   if (pid === undefined) throw new Error("workerd is not there");
   const proxy = await startRegistry(join(folder, "proxy"), hub.url);

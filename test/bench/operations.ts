@@ -24,7 +24,10 @@ const PRICE = {
 
 /** What a pull costs in operations that are billed, and what recording it costs in time. */
 export async function measureOperations(hub: FakeHub): Promise<Row[]> {
-  const mirror = await startTestMirror({ UPSTREAM: hub.url }, bundleWorker(ENTRY));
+  const mirror = await startTestMirror(
+    { UPSTREAM: hub.url },
+    { script: bundleWorker(ENTRY), blobs: "r2" },
+  );
   try {
     return [...(await countOperations(hub, mirror)), await measureRecording(hub, mirror)];
   } finally {

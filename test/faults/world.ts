@@ -52,7 +52,7 @@ async function startFaultyMirror(
   ttl: string,
   script: Promise<string>,
 ): Promise<FaultyMirror> {
-  const mirror = await startTestMirror({ UPSTREAM: upstream, TAG_TTL_SECONDS: ttl }, script);
+  const mirror = await startTestMirror({ UPSTREAM: upstream, TAG_TTL_SECONDS: ttl }, { script });
   const control = async (action: string, name: string, body: unknown = null): Promise<unknown> => {
     const query = new URLSearchParams({ name });
     const init = { method: "POST", body: JSON.stringify(body) };

@@ -45,7 +45,7 @@ export interface EdgeMirror {
 export async function startEdgeMirror(variables: Record<string, string>): Promise<EdgeMirror> {
   const data = await mkdtemp(join(tmpdir(), "tidepool-edge-"));
   const options = { host: "127.0.0.1", port: 0, data, variables: { LOCAL: "", ...variables } };
-  const mirror = await startMirror(options, bundleEdge());
+  const mirror = await startMirror(options, { script: bundleEdge(), blobs: "r2" });
   const { url } = mirror;
   const ask = (asked: Asked | string): Promise<Answer> =>
     send(url, typeof asked === "string" ? { path: asked } : asked);

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startMirror } from "../../worker/local/mirror.ts";
+import { type MirrorParts, startMirror } from "../../worker/local/mirror.ts";
 
 /** A mirror under test, on data of its own. */
 export interface TestMirror {
@@ -20,18 +20,18 @@ export interface TestMirror {
   runScheduled(): Promise<void>;
 }
 
-/**
- * Starts the real Worker on workerd, in a folder that goes away with it.
- *
- * @param script - the bundled Worker where it is not the real one's own entry
- */
+/** `TIDEPOOL_TEST_BLOBS=files`: blobs as `npm start` has them; else as where the Worker is deployed. */
+const BLOBS = process.env["TIDEPOOL_TEST_BLOBS"] === "files" ? "files" : "r2";
+
+/** Starts the real Worker on workerd, in a folder that goes away with it. */
 export async function startTestMirror(
   variables: Record<string, string>,
-  script?: Promise<string>,
+  parts: MirrorParts = {},
 ): Promise<TestMirror> {
+  const made = { blobs: BLOBS, ...parts } as const;
   const data = await mkdtemp(join(tmpdir(), "tidepool-test-"));
   const options = { host: "127.0.0.1", data, variables: { ACCESS: "open", ...variables } };
-  let mirror = await startMirror({ ...options, port: 0 }, script);
+  let mirror = await startMirror({ ...options, port: 0 }, made);
   const { url } = mirror;
   return {
     url,
@@ -41,7 +41,7 @@ export async function startTestMirror(
       await mirror.stop();
       whileDown?.();
       const again = { ...options, variables: changed, port: Number(url.port) };
-      mirror = await startMirror(again, script);
+      mirror = await startMirror(again, made);
     },
     runScheduled: () => mirror.runScheduled(),
     async stop() {

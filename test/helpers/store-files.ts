@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
@@ -9,10 +9,21 @@ const FILLS = "do/tidepool-BlobFillObject";
 const OBJECT_FILE = /^[0-9a-f]{64}\.sqlite$/;
 const NS_PER_MS = 1_000_000n;
 
-/** Reads every key in the bucket, with its size, from the file that Miniflare keeps. */
+/** Reads every key in the bucket, with its size, from the file that Miniflare keeps, and the keys that are files. */
 export function readBucket(data: string): Map<string, number> {
-  const rows = query(data, BUCKET, "SELECT key, size FROM _mf_objects ORDER BY key");
-  return new Map(rows.map(({ key, size }) => [String(key), Number(size)]));
+  const rows = query(data, BUCKET, "SELECT key, size FROM _mf_objects");
+  const keys = rows.map(({ key, size }): [string, number] => [String(key), Number(size)]);
+  return new Map(
+    [...keys, ...readFiles(join(data, "files"))].toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  );
+}
+
+function readFiles(root: string): [string, number][] {
+  if (!existsSync(root)) return [];
+  return readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => [path.slice(root.length + 1), statSync(path).size]);
 }
 
 /** Asks the inventory's own SQLite. */

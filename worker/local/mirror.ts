@@ -1,6 +1,8 @@
+import { join } from "node:path";
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from "miniflare";
 import type { LocalOptions } from "./arguments.ts";
 import { bundleWorker } from "./bundle.ts";
+import { createKeeper } from "./keeper.ts";
 import { freePort } from "./port.ts";
 
 /** A mirror that runs on this machine. */
@@ -21,15 +23,23 @@ const COMPATIBILITY_DATE = "2026-10-15";
  */
 const V8_FLAGS = "--max-semi-space-size=1";
 
+/** What the Worker is started with where it is not what `npm start` has. */
+export interface MirrorParts {
+  /** The bundled Worker. */
+  readonly script?: Promise<string>;
+  /** Where blobs are: `files` in a folder, or `r2` as where the Worker is deployed, in Miniflare's stand-in for it. */
+  readonly blobs?: "files" | "r2";
+}
+
 /**
- * Starts the real Worker on workerd, with R2 and Durable Objects kept under `options.data`.
+ * Starts the real Worker on workerd, with its Durable Objects, bucket and files kept under `options.data`.
  *
  * Clients speak to workerd itself: Miniflare's own entry Worker in front of it costs two thirds of the throughput.
  * Nothing but the upstream is asked over the network: no telemetry, no look-up of `Request.cf`.
  */
 export async function startMirror(
   options: LocalOptions,
-  script: Promise<string> = bundleWorker(),
+  { script = bundleWorker(), blobs = "files" }: MirrorParts = {},
 ): Promise<LocalMirror> {
   const { host, data } = options;
   const port = options.port === 0 ? await freePort(host) : options.port;
@@ -48,6 +58,7 @@ export async function startMirror(
         LEDGER: { className: "LedgerObject", useSQLite: true },
         INVENTORY: { className: "InventoryObject", useSQLite: true },
       },
+      serviceBindings: blobs === "files" ? await createDisk(join(data, "files")) : {},
       unsafeDirectSockets: [{ host, port }],
       defaultPersistRoot: data,
       resourcePersistencePath: data,
@@ -70,4 +81,10 @@ export async function startMirror(
       if (outcome !== "ok") throw new Error(`the scheduled event ended with ${outcome}`);
     },
   };
+}
+
+/** The folder's two sides, by the names of their bindings. */
+async function createDisk(path: string) {
+  const KEEPER = await createKeeper(path);
+  return { DISK: { disk: { path, writable: true } }, KEEPER };
 }
