@@ -84,7 +84,11 @@ export function createParts(env: Env): Parts {
     access: new Access({ ...config.access, attempts, now }),
     admin: new Admin({
       token: config.adminToken,
-      isOpen: config.local && config.access.rules.open,
+      // Page and API name every repository: where some are private, whoever may pull is not to read them there.
+      isOpen:
+        config.local &&
+        config.access.rules.open &&
+        config.privateRepositories.upstreams.length === 0,
       attempts,
     }),
     store,

@@ -179,6 +179,9 @@ describe("a stranger who asks for cached private content", () => {
       expect(await (await mirror.fetch(path)).text()).not.toContain("acme/secret");
       expect((await mirror.fetch(path)).headers.get("link") ?? "").not.toContain("secret");
     }
+    // Once the log is written the page would have it, for whoever is let in.
+    for (const path of ["/", "/api/catalog", "/metrics"])
+      expect([path, (await mirror.fetch(path)).status]).toEqual([path, 403]);
     const told = await mirror.fetch("/v2/_catalog", AS_TEAM);
     expect(await told.json()).toEqual({ repositories: ["acme/open", "acme/secret"] });
   });
