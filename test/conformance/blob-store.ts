@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Digest, parseDigest } from "../../worker/oci/digest.ts";
 import type { ByteRangeSpec } from "../../worker/oci/range.ts";
 import { blobKey, chunkKey } from "../../worker/store/keys.ts";
-import type { BlobStore, ChunkStore, ObjectKind, ObjectStore } from "../../worker/store/store.ts";
+import type { BlobStore, ChunkStore, ObjectStore } from "../../worker/store/store.ts";
 
 type Stored = BlobStore & ChunkStore & ObjectStore;
 
@@ -34,16 +34,6 @@ async function textOf(body: ReadableStream<Uint8Array> | null | undefined): Prom
   const pieces: Uint8Array[] = [];
   if (body) for await (const piece of body) pieces.push(piece);
   return Buffer.concat(pieces);
-}
-
-/** Every kind of object in its order, page after page. */
-async function listAll(store: Stored, kind: ObjectKind): Promise<string[]> {
-  const names: string[] = [];
-  for (let after: string | null = null; ; after = names.at(-1) ?? null) {
-    const { objects, isLast } = await store.listObjects(kind, after);
-    names.push(...objects.map(({ name }) => name));
-    if (isLast) return names;
-  }
 }
 
 /** What every store of blobs and chunks does alike. */
@@ -147,22 +137,25 @@ export function describeBlobStore(name: string, start: () => Promise<StoreUnderT
 
     test("a probe leaves nothing", async () => {
       await store.probe(digestOf(content(1)));
-      expect(await listAll(store, "fills")).toEqual([]);
+      expect((await store.listObjects("fills", null)).objects).toEqual([]);
     });
 
-    test("all objects of a kind are listed once, in order, with sizes and times, in pages", async () => {
+    test("all objects of a kind are listed once, in order, with sizes and times", async () => {
       const digest = digestOf(content(3));
-      const chunks = Array.from({ length: 1001 }, (_, at) => ({ first: at * 10, last: at * 10 }));
-      await Promise.all(chunks.map((chunk) => store.putChunk(digest, chunk, new Uint8Array(1))));
+      const chunks = Array.from({ length: 12 }, (_, at) => ({ first: at * 10, last: at * 10 }));
+      for (const chunk of chunks) await store.putChunk(digest, chunk, new Uint8Array(1));
       const { objects, isLast } = await store.listObjects("fills", null);
-      expect(isLast).toBe(false);
-      expect(objects).toHaveLength(1000);
+      expect(isLast).toBe(true);
       expect(objects[0]).toMatchObject({ size: 1, digest: null });
       expect(Math.abs((objects[0]?.uploadedMs ?? 0) - Date.now())).toBeLessThan(60_000);
-      const names = chunks.map((chunk) => chunkKey(digest, chunk).slice("fills/".length));
-      expect(await listAll(store, "fills")).toEqual(names.toSorted((a, b) => (a < b ? -1 : 1)));
+      const names = chunks
+        .map((chunk) => chunkKey(digest, chunk).slice("fills/".length))
+        .toSorted((a, b) => (a < b ? -1 : 1));
+      expect(objects.map(({ name }) => name)).toEqual(names);
+      const rest = await store.listObjects("fills", names[4] ?? null);
+      expect(rest.objects.map(({ name }) => name)).toEqual(names.slice(5));
       await store.deleteChunks(digest, chunks);
-      expect(await listAll(store, "fills")).toEqual([]);
+      expect((await store.listObjects("fills", null)).objects).toEqual([]);
     });
 
     test("objects of any kind are deleted by their keys, and one that is not there is no error", async () => {
