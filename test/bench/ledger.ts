@@ -1,6 +1,5 @@
 /**
- * How the lists and the status page do with a hundred times the repositories and a thousand times the pulls:
- * `node test/bench/ledger.ts`. Prints medians in milliseconds and their ratio.
+ * How the lists and the status page do with a hundred times the repositories and a thousand times the pulls.
  *
  * Records are loaded by the ledger's own code into the file that its Durable Object has on this machine.
  *
@@ -17,6 +16,7 @@ import { startMirror } from "../../worker/local/mirror.ts";
 import type { RepositoryName } from "../../worker/oci/repository.ts";
 import { catalogKey } from "../../worker/store/keys.ts";
 import { batch, digestOf, pullOf } from "../helpers/ledger-events.ts";
+import { type Row, median } from "./measure.ts";
 
 const FEW = { repositories: 1_000, pulls: 1_000 };
 const MANY = { repositories: 100_000, pulls: 1_000_000 };
@@ -32,30 +32,33 @@ const PATHS = [
   "/api/pulls?n=100",
   `/api/pulls?n=20&since=${Date.now() - DAY_MS}`,
   "/api/pulls?n=10&repository=team/app-000500",
+  `/api/pulls?n=10&digest=${digestOf(500)}`,
   "/api/stats",
   "/metrics",
   "/",
 ];
 
-const few = await load(FEW);
-const many = await load(MANY);
-const taken = new Map(PATHS.map((path) => [path, { few: [] as number[], many: [] as number[] }]));
-for (let run = 0; run < RUNS; run += 1)
-  for (const [path, times] of taken) {
-    times.few.push(await time(few.origin + path));
-    times.many.push(await time(many.origin + path));
-  }
-process.stdout.write(
-  `| page | ${FEW.repositories} repositories, ${FEW.pulls} pulls | ${MANY.repositories} and ${MANY.pulls} | ratio |\n` +
-    `| --- | --- | --- | --- |\n`,
-);
-for (const [path, times] of taken) {
-  const [a, b] = [median(times.few), median(times.many)];
-  process.stdout.write(
-    `| ${path} | ${a.toFixed(1)} ms | ${b.toFixed(1)} ms | ${(b / a).toFixed(2)} |\n`,
-  );
+/** Medians in milliseconds, and whether much takes no more than 1.5 times what little does. */
+export async function measureLists(): Promise<Row[]> {
+  const few = await load(FEW);
+  const many = await load(MANY);
+  const taken = new Map(PATHS.map((path) => [path, { few: [] as number[], many: [] as number[] }]));
+  for (let run = 0; run < RUNS; run += 1)
+    for (const [path, times] of taken) {
+      times.few.push(await time(few.origin + path));
+      times.many.push(await time(many.origin + path));
+    }
+  await Promise.all([few.stop(), many.stop()]);
+  return [...taken].map(([path, times]) => {
+    const [a, b] = [median(times.few), median(times.many)];
+    return {
+      measure: path,
+      unit: "ms",
+      values: { "1,000 repositories and pulls": a, "100,000 and 1,000,000": b },
+      goal: { text: "at most 1.5 times as long", met: b <= 1.5 * a },
+    };
+  });
 }
-await Promise.all([few.stop(), many.stop()]);
 
 /** Starts a mirror that has so much behind it. */
 async function load(size: { readonly repositories: number; readonly pulls: number }) {
@@ -107,7 +110,7 @@ async function loadLedger(
       const repository = nameOf((from + at) % repositories);
       const timeMs = now - 30 * DAY_MS + Math.floor(((from + at) / pulls) * 30 * DAY_MS);
       const outcome = from + at < repositories ? "miss" : "hit";
-      return pullOf({ repository, timeMs, outcome, client, digest: digestOf(1) });
+      return pullOf({ repository, timeMs, outcome, client, digest: digestOf((from + at) % repositories) });
     });
     await ledger.record(batch({ pulls: part }));
   }
@@ -146,8 +149,4 @@ async function time(url: string): Promise<number> {
   await response.arrayBuffer();
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
   return performance.now() - startedAt;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }

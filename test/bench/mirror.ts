@@ -1,18 +1,19 @@
 /**
  * The mirror beside what it replaces, on the same images and the same stand-in for Docker Hub, in one run:
  * `npm run bench`, or `npm run bench -- warm operations` for some of it. Prints a table, whether each goal was met, and
- * the figures as JSON; with `--write FOLDER` it leaves a chart there.
+ * the figures as JSON; with `--write docs` it puts table, figures and a chart into that folder's `benchmarks.*`.
  *
  * Needs Debian's docker-registry, docker.io, nginx-light, wrk and curl, and root for dockerd.
  *
  * @module
  */
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { measureCold } from "./cold.ts";
 import { type Contenders, startContenders } from "./contenders.ts";
+import { measureLists } from "./ledger.ts";
 import { measureDockerPull } from "./docker-pull.ts";
 import type { Row } from "./measure.ts";
 import { measureOperations } from "./operations.ts";
@@ -24,6 +25,7 @@ const PARTS: Readonly<Record<string, (contenders: Contenders) => Promise<Row[]>>
   cold: measureCold,
   docker: measureDockerPull,
   operations: ({ hub }) => measureOperations(hub),
+  lists: () => measureLists(),
 };
 
 const { values, positionals } = parseArgs({
@@ -43,7 +45,15 @@ for (const name of wanted) {
     await contenders.stop();
   }
 }
-process.stdout.write(`${formatTable(rows)}\n`);
-process.stdout.write(`${JSON.stringify({ cores: availableParallelism(), load, rows })}\n`);
-if (values.write !== undefined)
-  await writeFile(join(values.write, "benchmarks.svg"), drawChart(rows));
+const table = formatTable(rows);
+const figures = JSON.stringify({ cores: availableParallelism(), load, rows });
+process.stdout.write(`${table}\n${figures}\n`);
+if (values.write !== undefined) await writeTo(values.write);
+
+async function writeTo(folder: string): Promise<void> {
+  const page = join(folder, "benchmarks.md");
+  const [before, , after] = (await readFile(page, "utf8")).split(/^<!-- (?:table|end) -->$/m);
+  await writeFile(page, `${before}<!-- table -->\n\n${table}\n<!-- end -->${after}`);
+  await writeFile(join(folder, "benchmarks.json"), `${figures}\n`);
+  await writeFile(join(folder, "benchmarks.svg"), drawChart(rows));
+}
