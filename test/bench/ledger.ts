@@ -110,7 +110,13 @@ async function loadLedger(
       const repository = nameOf((from + at) % repositories);
       const timeMs = now - 30 * DAY_MS + Math.floor(((from + at) / pulls) * 30 * DAY_MS);
       const outcome = from + at < repositories ? "miss" : "hit";
-      return pullOf({ repository, timeMs, outcome, client, digest: digestOf((from + at) % repositories) });
+      return pullOf({
+        repository,
+        timeMs,
+        outcome,
+        client,
+        digest: digestOf((from + at) % repositories),
+      });
     });
     await ledger.record(batch({ pulls: part }));
   }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type Received, receive } from "../helpers/bytes.ts";
 import { type FakeHub, startFakeHub } from "../helpers/fake-hub/hub.ts";
 import { type TestMirror, startTestMirror } from "../helpers/mirror.ts";
+import type { MirrorParts } from "../../worker/local/mirror.ts";
 import { bundleWorker } from "../../worker/local/bundle.ts";
 import type { Answer } from "./judge.ts";
 import { CONTROL, FRESH_ISOLATE, type StoreFault, type StoredObject } from "./worker/fault.ts";
@@ -27,13 +28,13 @@ export interface World {
   stop(): Promise<void>;
 }
 
-/** Starts it. */
-export async function startWorld(): Promise<World> {
+/** Starts it. @param blobs - where they are */
+export async function startWorld(blobs: "r2" | "files" = "r2"): Promise<World> {
   const hub = await startFakeHub();
   hub.hasReferrers = true;
   const script = bundleWorker(new URL("worker/index.ts", import.meta.url));
   const [fresh, asking] = await Promise.all(
-    ["3600", "0"].map((ttl) => startFaultyMirror(hub.url, ttl, script)),
+    ["3600", "0"].map((ttl) => startFaultyMirror(hub.url, ttl, { script, blobs })),
   );
   if (fresh === undefined || asking === undefined) throw new Error("a mirror did not start");
   return {
@@ -50,9 +51,9 @@ export async function startWorld(): Promise<World> {
 async function startFaultyMirror(
   upstream: string,
   ttl: string,
-  script: Promise<string>,
+  parts: MirrorParts,
 ): Promise<FaultyMirror> {
-  const mirror = await startTestMirror({ UPSTREAM: upstream, TAG_TTL_SECONDS: ttl }, { script });
+  const mirror = await startTestMirror({ UPSTREAM: upstream, TAG_TTL_SECONDS: ttl }, parts);
   const control = async (action: string, name: string, body: unknown = null): Promise<unknown> => {
     const query = new URLSearchParams({ name });
     const init = { method: "POST", body: JSON.stringify(body) };

@@ -1,3 +1,4 @@
+import { breakOff, callFaulty } from "./call.ts";
 import type { StoreFault } from "./fault.ts";
 
 /** R2's own words for it. @see R2 documentation, "Error codes", 10001 */
@@ -11,29 +12,8 @@ type Operation = StoreFault["operation"];
  * @param faults - asked at every call; each hit uses up one of its times
  */
 export function createFaultyBucket(bucket: R2Bucket, faults: readonly StoreFault[]): R2Bucket {
-  const take = (operation: Operation, key: string): StoreFault | undefined => {
-    const hit = faults.find(
-      (fault) => fault.operation === operation && fault.times > 0 && key.includes(fault.match),
-    );
-    if (hit !== undefined) hit.times -= 1;
-    return hit;
-  };
-  const call = async <T>(
-    operation: Operation,
-    key: string,
-    work: () => Promise<T>,
-  ): Promise<{ readonly value: T; readonly fault: StoreFault | undefined }> => {
-    const fault = take(operation, key);
-    if (fault?.kind === "fail") throw new Error(`${operation}: ${INTERNAL_ERROR}`);
-    if (fault?.kind === "slow") await new Promise((done) => setTimeout(done, fault.delayMs));
-    const value = await work();
-    if (fault?.kind === "lost") {
-      if (value !== null && typeof value === "object" && "body" in value)
-        await (value as unknown as R2ObjectBody).body.cancel();
-      throw new Error(`${operation}: ${INTERNAL_ERROR}`);
-    }
-    return { value, fault };
-  };
+  const call = <T>(operation: Operation, key: string, work: () => Promise<T>) =>
+    callFaulty({ faults, operation, key, problem: `${operation}: ${INTERNAL_ERROR}` }, work);
   const faulty: Pick<R2Bucket, Operation> = {
     head: async (key) => (await call("head", key, () => bucket.head(key))).value,
     list: async (options) =>
@@ -56,8 +36,7 @@ export function createFaultyBucket(bucket: R2Bucket, faults: readonly StoreFault
 function cut(object: R2ObjectBody, afterBytes: number): R2ObjectBody {
   const { range, size } = object;
   const length = range !== undefined && "length" in range ? (range.length ?? size) : size;
-  const { readable, writable } = new FixedLengthStream(length);
-  void pass(object.body, writable.getWriter(), Math.min(afterBytes, Math.max(0, length - 1)));
+  const readable = breakOff(object.body, length, afterBytes);
   const bytes = async (): Promise<Uint8Array> =>
     new Uint8Array(await new Response(readable).arrayBuffer());
   return new Proxy(object, {
@@ -67,24 +46,4 @@ function cut(object: R2ObjectBody, afterBytes: number): R2ObjectBody {
       return Reflect.get(target, name, target) as unknown;
     },
   });
-}
-
-async function pass(
-  from: ReadableStream<Uint8Array>,
-  to: WritableStreamDefaultWriter<Uint8Array>,
-  bytes: number,
-): Promise<void> {
-  let left = bytes;
-  try {
-    for await (const piece of from) {
-      if (piece.byteLength > left) {
-        if (left > 0) await to.write(piece.subarray(0, left));
-        break;
-      }
-      await to.write(piece);
-      left -= piece.byteLength;
-    }
-  } finally {
-    await to.abort(new Error("Network connection lost.")).catch(() => undefined);
-  }
 }

@@ -8,6 +8,7 @@ import type { Env } from "../../../worker/env.ts";
 import worker, * as objects from "../../../worker/index.ts";
 import { formatDigest } from "../../../worker/oci/digest.ts";
 import { createFaultyBucket } from "./bucket.ts";
+import { createFaultyDisk, createFaultyKeeper } from "./disk.ts";
 import { CONTROL, FRESH_ISOLATE, type StoreFault, type StoredObject } from "./fault.ts";
 
 /** Worker and objects run in one isolate here, and share this. */
@@ -15,7 +16,12 @@ const faults: StoreFault[] = [];
 let shared: Env | null = null;
 
 function withFaults(env: Env): Env {
-  shared ??= { ...env, STORE: createFaultyBucket(env.STORE, faults) };
+  shared ??= {
+    ...env,
+    STORE: createFaultyBucket(env.STORE, faults),
+    ...(env.DISK && { DISK: createFaultyDisk(env.DISK, faults) }),
+    ...(env.KEEPER && { KEEPER: createFaultyKeeper(env.KEEPER, faults) }),
+  };
   return shared;
 }
 
@@ -102,7 +108,7 @@ async function control(
     case "/sweep":
       return await fillOf(env, name).sweep();
     case "/store":
-      return await readStore(env.STORE, name);
+      return [...(await readStore(env.STORE, name)), ...(await readFiles(env, name))];
     default:
       throw new Error(`no such control: ${pathname}`);
   }
@@ -144,4 +150,29 @@ async function readStore(bucket: R2Bucket, prefix: string): Promise<StoredObject
     if (!page.truncated) return found;
     cursor = page.cursor;
   }
+}
+
+/** The same of what is kept as files. */
+async function readFiles({ DISK, KEEPER }: Env, prefix: string): Promise<StoredObject[]> {
+  const [kind = ""] = prefix.split("/");
+  if (DISK === undefined || KEEPER === undefined || !/^(?:blobs|fills)$/.test(kind)) return [];
+  const found: StoredObject[] = [];
+  // Just before the first of its names, however many there are before them.
+  const after = prefix.slice(kind.length + 1, -1);
+  const init = { method: "POST", body: JSON.stringify({ kind, after }) };
+  const listing = await (
+    await KEEPER.fetch("http://disk/list", init)
+  ).json<{
+    objects: { name: string; size: number }[];
+  }>();
+  for (const { name, size } of listing.objects) {
+    const key = `${kind}/${name}`;
+    if (!key.startsWith(prefix)) continue;
+    const response = await DISK.fetch(`http://disk/${key}`);
+    if (!response.ok || response.body === null) continue;
+    const digest = new crypto.DigestStream("SHA-256");
+    await response.body.pipeTo(digest);
+    found.push({ key, size, digest: formatDigest("sha256", await digest.digest) });
+  }
+  return found;
 }
