@@ -4,7 +4,8 @@
 #   sh FOLDER/apply.sh DAEMON_JSON CONFIG_TOML
 #
 # Sent and started by ship.sh, as root. FOLDER holds the files that change, the sums of those that the job saw here, what
-# the daemon has to do (`action`) and the mirrors it should then have. FOLDER is removed at the end.
+# the daemon has to do (`action`), why a restart would end containers (`ends`, empty where it would not) and the mirrors
+# it should then have. FOLDER is removed at the end.
 set -eu
 umask 077
 # What was begun is ended, whether somebody still listens or not.
@@ -100,9 +101,17 @@ check_daemon_json() {
   fi
   [ "$(cat "$stage/action")" = restart ] || return 0
   docker_answers || return 0
-  [ "$(docker_info '{{.LiveRestoreEnabled}}')" != true ] || return 0
-  [ -z "$(docker ps --quiet)" ] ||
-    fail "this change needs a restart of dockerd, which would end the containers that run: set live-restore first, or wait until none does"
+  if [ "$(docker_info '{{.LiveRestoreEnabled}}')" != true ]; then
+    ends="set live-restore first"
+  else
+    # The daemon that ends leaves them running; the one that comes up has to take them over.
+    ends=$(cat "$stage/ends")
+  fi
+  [ -n "$ends" ] || return 0
+  # A daemon that does not say what runs is taken to run something.
+  running=$(timeout 10 docker ps --quiet 2>/dev/null) || running=unknown
+  [ -z "$running" ] ||
+    fail "this change needs a restart of dockerd, which would end the containers that run: $ends, or wait until none does"
 }
 
 apply_daemon_json() {

@@ -173,6 +173,20 @@ describe.skipIf(!hasHost)("the runner template, on a real host", { timeout: 120_
 
     await host.write("daemon.json", SECOND);
     expect((await host.ship()).output).toContain("in force (reload)");
+    // The daemon has live-restore; the one that would come up with these files has not, or finds nothing.
+    const endings = [
+      [FIRST.replace("{", '{"log-driver": "local", '), 'does not say "live-restore": true'],
+      [SECOND.replace("true", 'false, "log-driver": "local"'), 'does not say "live-restore": true'],
+      [SECOND.replace("{", '{"bip": "10.9.0.1/24", '), "does not hold over a change of bip"],
+    ] as const;
+    for (const [text, why] of endings) {
+      await host.write("daemon.json", text);
+      const ended = await host.ship();
+      expect(ended).toMatchObject({ code: 1, output: expect.stringContaining(why) as string });
+      expect(await readFile(host.daemonJson, "utf8")).toBe(SECOND);
+    }
+    expect(await host.docker("ps", "--quiet", "--no-trunc")).toBe(`${id}\n`);
+
     await host.write("daemon.json", SECOND.replace("{", '{"log-driver": "local", '));
     const { code, output } = await host.ship();
     expect({ code, output }).toMatchObject({ code: 0 });
@@ -249,6 +263,7 @@ esac
     await writeFile(join(stage, "daemon.json"), FIRST);
     await writeFile(join(stage, "daemon.json.sum"), `${"0".repeat(64)}\n`);
     await writeFile(join(stage, "action"), "reload\n");
+    await writeFile(join(stage, "ends"), "");
     await writeFile(join(stage, "mirrors"), "http://127.0.0.1:1/\n");
     const command = [join(stage, "apply.sh"), host.daemonJson, host.configToml];
     await expect(run("sh", command)).rejects.toMatchObject({

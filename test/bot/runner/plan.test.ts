@@ -54,6 +54,33 @@ describe("the plan for a daemon.json", () => {
     expect(read("daemon.json")).toBe(ships ? after : null);
   });
 
+  const kept = '{"live-restore": true}';
+
+  it.each([
+    ["a reload", kept, '{"live-restore": true, "debug": true}', ""],
+    ["a restart with live-restore", kept, '{"live-restore": true, "log-driver": "local"}', ""],
+    ["live-restore taken out", kept, '{"log-driver": "local"}', '"live-restore": true'],
+    [
+      "live-restore set to false",
+      kept,
+      '{"live-restore": false, "log-driver": "local"}',
+      '"live-restore": true',
+    ],
+    ["live-restore never set", "{}", '{"log-driver": "local"}', '"live-restore": true'],
+    ["a broken file before", "{", kept, "cannot be read"],
+    ...["data-root", "bip", "exec-root", "userns-remap", "storage-driver"].map((key) => [
+      `${key} changed`,
+      kept,
+      `{"live-restore": true, "${key}": "x"}`,
+      `does not hold over a change of ${key}`,
+    ]),
+  ])("says whether containers would end: %s", (...[, before = "", after = "", why = ""]) => {
+    const { read } = plan({ "daemon.json": after, "daemon.json.before": before });
+    const ends = read("ends");
+    if (why === "") expect(ends).toBe("");
+    else expect(ends).toContain(why);
+  });
+
   it("lists the mirrors as docker info will", () => {
     const daemon = '{"registry-mirrors": ["https://a.example", "https://b.example/t/x/"]}';
     expect(plan({ "daemon.json": daemon }).read("mirrors")).toBe(
