@@ -5,8 +5,11 @@
 #   TIDEPOOL_MIRROR          where the mirror answers, such as https://mirror.example.com
 #   TIDEPOOL_ENVIRONMENT     an environment of wrangler.toml; empty for production
 #   TIDEPOOL_DOMAIN          a custom domain to put it on; may be empty
-#   TIDEPOOL_SECRETS         a JSON file with ACCESS, ADMIN_TOKEN, DOCKERHUB_USERNAME, DOCKERHUB_TOKEN; may be empty,
-#                            and secrets stay what they were
+#   TIDEPOOL_SECRETS         a JSON file with ACCESS, ACCESS_TOKENS, ADMIN_TOKEN, DOCKERHUB_USERNAME, DOCKERHUB_TOKEN and any
+#                            other variable that is not in [vars] of wrangler.toml; may be empty, and secrets stay what
+#                            they were
+#   TIDEPOOL_VARS            variables that are no secrets, a line NAME=VALUE each; may be empty. Unlike secrets they are
+#                            those of this deployment alone
 #   TIDEPOOL_SECRET          a secret of ACCESS that the examination comes in with; may be empty
 #   TIDEPOOL_TOKEN           the ADMIN_TOKEN, for what is left of Docker Hub's limit; may be empty
 #   TIDEPOOL_SETTLE_SECONDS  how long a new version may take to answer everywhere (default: 120)
@@ -41,6 +44,24 @@ if [ -n "${TIDEPOOL_SECRETS:-}" ]; then
     if (Object.values(secrets).some((value) => typeof value !== "string")) throw new Error();
   ' "$TIDEPOOL_SECRETS" 2>/dev/null || fail 2 "TIDEPOOL_SECRETS must be a file with one JSON object of texts"
 fi
+
+# From here on the script's own arguments are those of `wrangler deploy`.
+set --
+while IFS= read -r line; do
+  name=${line%%=*}
+  case $line in
+    '' | \#*) continue ;;
+    ACCESS_TOKENS=* | ADMIN_TOKEN=* | DOCKERHUB_TOKEN=*) fail 2 "$name is a secret: it belongs in TIDEPOOL_SECRETS" ;;
+    [A-Z]*=*) ;;
+    *) fail 2 "TIDEPOOL_VARS must be lines of NAME=VALUE" ;;
+  esac
+  case $name in
+    *[!A-Z0-9_]*) fail 2 "TIDEPOOL_VARS must be lines of NAME=VALUE" ;;
+  esac
+  set -- "$@" --var "$name:${line#*=}"
+done <<END
+${TIDEPOOL_VARS:-}
+END
 
 wrangler() {
   (cd "$root" && WRANGLER_SEND_METRICS=false npx --no-install wrangler "$@" --env "$environment")
@@ -150,7 +171,7 @@ if [ -n "$before" ] && [ "$code" -ne 0 ]; then
   echo "deploy: before this deployment these fail already: $(checks FAILED | xargs)" >&2
 fi
 
-set -- --message "$commit"
+set -- "$@" --message "$commit"
 [ -z "${TIDEPOOL_SECRETS:-}" ] || set -- "$@" --secrets-file "$TIDEPOOL_SECRETS"
 [ -z "${TIDEPOOL_DOMAIN:-}" ] || set -- "$@" --domain "$TIDEPOOL_DOMAIN"
 deployed=0

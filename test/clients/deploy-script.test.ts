@@ -182,6 +182,8 @@ it.each([
   [{ TIDEPOOL_MIRROR: "" }, "TIDEPOOL_MIRROR is not set"],
   [{ CLOUDFLARE_API_TOKEN: "" }, "CLOUDFLARE_API_TOKEN is not set"],
   [{ TIDEPOOL_SETTLE_SECONDS: "soon" }, "TIDEPOOL_SETTLE_SECONDS must be"],
+  [{ TIDEPOOL_VARS: "SOURCES=a\nelse" }, "TIDEPOOL_VARS must be lines of NAME=VALUE"],
+  [{ TIDEPOOL_VARS: "ADMIN_TOKEN=hunter2" }, "ADMIN_TOKEN is a secret"],
   [{ TIDEPOOL_SECRETS: "/etc/hostname" }, "TIDEPOOL_SECRETS must be a file with one JSON object"],
 ])("asks nothing of Cloudflare where it is used wrongly: %j", async (env, message) => {
   const { code, output } = await deploy(null, env);
