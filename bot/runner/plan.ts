@@ -9,7 +9,7 @@
  */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { getStaticTOMLValue, parseTOML } from "toml-eslint-parser";
+import { findRunnerProblem } from "./runner-config.ts";
 
 /**
  * What dockerd takes over at SIGHUP. A key that is gone is not taken over: its old value stays until a restart.
@@ -74,7 +74,8 @@ function plan(folder: string): void {
   const runner = read(join(folder, "config.toml"));
   if (runner === null) return;
   const filled = fillIn(runner);
-  checkRunner(filled);
+  const problem = findRunnerProblem(filled);
+  if (problem !== null) throw new Refusal(problem);
   if (filled === read(join(folder, "config.toml.before"))) rmSync(join(folder, "config.toml"));
   else {
     writeFileSync(join(folder, "config.toml"), filled, { mode: 0o600 });
@@ -158,21 +159,6 @@ function fillIn(text: string): string {
       throw new Refusal(`the variable ${name} holds what cannot stand in config.toml`);
     return value;
   });
-}
-
-function checkRunner(text: string): void {
-  let value: unknown;
-  try {
-    value = getStaticTOMLValue(parseTOML(text));
-  } catch (error) {
-    const { lineNumber } = error as { lineNumber?: number };
-    throw new Refusal(
-      `config.toml is no TOML${lineNumber === undefined ? "" : `, line ${lineNumber}`}`,
-    );
-  }
-  const { runners } = value as { runners?: unknown };
-  if (!Array.isArray(runners) || runners.length === 0)
-    throw new Refusal("config.toml has no [[runners]]: every runner of the host would be gone");
 }
 
 try {
