@@ -1,3 +1,4 @@
+import { sliceJson } from "./json-slices.ts";
 import type { BlobSum, SeenManifest } from "./ledger.ts";
 import type { Sql } from "./sql-schema.ts";
 
@@ -30,25 +31,28 @@ export function recordNames(
     )
     .toArray();
   if (told.length > 0) return;
-  const named = JSON.stringify([[digest, size], ...blobs.map((blob) => [blob.digest, blob.size])]);
-  sql.exec(
-    `UPDATE repository SET bytes = bytes + (
-       SELECT coalesce(sum(size), 0) FROM (
-         SELECT max(value->>1) AS size FROM json_each(?) e
-         WHERE NOT EXISTS (SELECT 1 FROM content c WHERE c.repository = ? AND c.digest = e.value->>0)
-         GROUP BY value->>0))
-     WHERE id = ?`,
-    named,
-    repository,
-    repository,
+  const sizes = new Map(
+    [...blobs.toReversed(), { digest, size }].map((it) => [it.digest, it.size]),
   );
-  sql.exec(
-    `INSERT OR IGNORE INTO content (repository, digest, manifest, size)
-     SELECT ?, value->>0, ?, value->>1 FROM json_each(?)`,
-    repository,
-    id,
-    named,
-  );
+  // What an earlier slice wrote is there already when the next one is summed.
+  for (const { json } of sliceJson([...sizes])) {
+    sql.exec(
+      `UPDATE repository SET bytes = bytes + (
+         SELECT coalesce(sum(value->>1), 0) FROM json_each(?) e
+         WHERE NOT EXISTS (SELECT 1 FROM content c WHERE c.repository = ? AND c.digest = e.value->>0))
+       WHERE id = ?`,
+      json,
+      repository,
+      repository,
+    );
+    sql.exec(
+      `INSERT OR IGNORE INTO content (repository, digest, manifest, size)
+       SELECT ?, value->>0, ?, value->>1 FROM json_each(?)`,
+      repository,
+      id,
+      json,
+    );
+  }
 }
 
 /** The key of a pull's row. */
