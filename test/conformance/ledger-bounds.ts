@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Ledger } from "../../worker/ledger/ledger.ts";
+import type { Ledger, SeenTag } from "../../worker/ledger/ledger.ts";
 import type { RepositoryName } from "../../worker/oci/repository.ts";
 import type { Tag } from "../../worker/oci/tag.ts";
 import {
@@ -15,6 +15,8 @@ import {
 
 const DAY = 24 * 3_600_000;
 const KEEP_MS = 30 * DAY;
+/** After the usual one in order of names. */
+const other = "team/other" as RepositoryName;
 
 /** What each adapter must do with what is large, much or old; `create` makes an empty one. */
 export function describeBounds(
@@ -59,5 +61,86 @@ export function describeBounds(
       const { repositories } = await ledger.sum({ sinceMs: 0, untilMs: 0 });
       expect(repositories).toBe(4_000);
     });
+
+    test("forgets what a manifest named with its last pull, and keeps what is counted for ever", async () => {
+      const [first, second] = [
+        namesOf({ blobs: [named(7, 70), named(8, 80)] }),
+        namesOf({ digest: digestOf(2), blobs: [named(8, 80), named(9, 90)] }),
+      ];
+      const moved = pullOf({ timeMs: NOON + DAY, digest: digestOf(2), outcome: "hit" });
+      await ledger.record(batch({ manifests: [first], pulls: [pullOf({})] }));
+      await ledger.record(batch({ manifests: [second], pulls: [moved] }));
+      expect(await bytes()).toBe(500 + 500 + 70 + 80 + 90);
+
+      now = NOON + KEEP_MS + 1;
+      await ledger.record(batch({ pulls: [{ ...moved, timeMs: now }] }));
+      expect(await bytes()).toBe(500 + 80 + 90);
+
+      now += KEEP_MS + DAY;
+      await ledger.record(batch({ pulls: [pullOf({ timeMs: now, repository: other })] }));
+      const [entry] = await ledger.listCatalog({ after: null, limit: 1 });
+      expect(entry).toEqual({
+        upstream: "docker.io",
+        repository: "library/alpine",
+        tags: [],
+        tagsOmitted: 0,
+        bytes: 0,
+        firstPullMs: NOON,
+        lastPullMs: NOON + KEEP_MS + 1,
+        hits: 2,
+        misses: 1,
+      });
+
+      // Told again, it is known again.
+      await ledger.record(batch({ manifests: [first], pulls: [pullOf({ timeMs: now })] }));
+      expect(await bytes()).toBe(500 + 70 + 80);
+    });
+
+    test("drops as much as a batch brings, however large the manifests that go", async () => {
+      const wide = Array.from({ length: 4 }, (_, n) => {
+        const blobs = Array.from({ length: 15_000 }, (__, at) => named(at + n * 5_000 + 1000, 1));
+        return namesOf({ digest: digestOf(n), blobs });
+      });
+      const pulls = wide.map(({ digest }) => pullOf({ digest, tag: null }));
+      for (const [at, manifest] of wide.entries())
+        await ledger.record(batch({ manifests: [manifest], pulls: [pulls[at]!] }));
+      expect(await bytes()).toBe(4 * 500 + 30_000);
+      now = NOON + KEEP_MS + 1;
+      for (let times = 0; times < 4; times += 1)
+        await ledger.record(batch({ pulls: [pullOf({ timeMs: now, repository: other })] }));
+      expect(await bytes()).toBe(0);
+      expect((await ledger.listPulls(everything)).pulls).toHaveLength(4);
+    });
+
+    test("lists the tags that were asked for within the log's time, the last 200 of them", async () => {
+      const many = Array.from({ length: 250 }, (_, n) => seen(NOON + n, `1.${1000 + n}`));
+      await ledger.record(batch({ tags: many, pulls: [pullOf({ timeMs: NOON })] }));
+      const [full] = await ledger.listCatalog({ after: null, limit: 1 });
+      expect(full?.tagsOmitted).toBe(51);
+      expect(full?.tags.map(({ tag }) => tag)).toEqual(many.slice(50).map(({ tag }) => tag));
+
+      now = NOON + KEEP_MS + 240;
+      await ledger.record(batch({ tags: [seen(now, "1.1001")] }));
+      const [entry] = await ledger.listCatalog({ after: null, limit: 1 });
+      expect(entry?.tagsOmitted).toBe(0);
+      expect(entry?.tags.map(({ tag }) => tag)).toEqual([
+        "1.1001",
+        ...many.slice(240).map(({ tag }) => tag),
+      ]);
+    });
+
+    async function bytes(): Promise<number | undefined> {
+      return (await ledger.listCatalog({ after: null, limit: 1 }))[0]?.bytes;
+    }
   });
+}
+
+/** A tag that was asked for by HEAD. */
+function seen(timeMs: number, tag: string): SeenTag {
+  const { upstream, repository, digest } = pullOf({});
+  return { upstream, repository, digest, timeMs, tag: tag as Tag };
+}
+
+function named(n: number, size: number) {
+  return { digest: digestOf(n), size };
 }

@@ -10,7 +10,7 @@ const JOIN_PULLS = 16;
 const JOIN_MANIFESTS = 8;
 
 /**
- * Writes what a manifest names. Isolates tell it once each; only the first one's is written.
+ * Writes what a manifest names. Isolates tell it again and again; it is written when it is not known.
  *
  * @param ids - the manifest's row and its repository's
  */
@@ -46,10 +46,14 @@ export function recordNames(
       repository,
     );
     sql.exec(
+      // Of one size for all manifests: what is summed here is taken off again when the last of them goes.
       `INSERT OR IGNORE INTO content (repository, digest, manifest, size)
-       SELECT ?, value->>0, ?, value->>1 FROM json_each(?)`,
+       SELECT ?, value->>0, ?, coalesce(
+         (SELECT size FROM content c WHERE c.repository = ? AND c.digest = value->>0 LIMIT 1), value->>1)
+       FROM json_each(?)`,
       repository,
       id,
+      repository,
       json,
     );
   }

@@ -1,6 +1,4 @@
-import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository.ts";
-import type { Tag } from "../oci/tag.ts";
 import {
   type CatalogRow,
   type CatalogWanted,
@@ -12,11 +10,13 @@ import {
   type PullsWanted,
   type QuotaSeen,
   type Sums,
+  MAX_TAGS,
   formatPullId,
   parsePullId,
 } from "./ledger.ts";
 import { OUTCOMES, type PackedPull, unpackPulls } from "./batch.ts";
-import { SEEN_AGAIN_MS, recordBatch } from "./sql-record.ts";
+import { dropClients, dropPulls, dropTags } from "./sql-drop.ts";
+import { recordBatch } from "./sql-record.ts";
 import { type Sql, createTables } from "./sql-schema.ts";
 import { SUM_NAMES, noSums } from "./sums.ts";
 
@@ -32,11 +32,8 @@ export interface SqlLedgerOptions {
 
 /** So many batches are known again: one that comes twice comes within seconds. */
 const REMEMBERED_BATCHES = 10_000;
-/** Records dropped with each batch once they are too old: few enough to be quick, and twice what the batch brings. */
+/** Pulls dropped with each batch once they are too old: few enough to be quick, and twice what the batch brings. */
 const DROP_AT_ONCE = 1_000;
-/** The last seen tags of one repository that are shown: with a thousand repositories a page fits into one RPC answer. */
-const MAX_TAGS = 200;
-
 type PullRow = Omit<LoggedPull, "id" | "outcome" | "counted" | "client" | "blobs"> & {
   readonly serial: number;
   readonly outcome: number;
@@ -69,8 +66,27 @@ export class SqlLedger implements Ledger {
         this.#raise("lost", batch.lost.count, "value + excluded.value");
         this.#completeSince(batch.lost.lastMs + 1);
       }
-      this.#dropOld(2 * pulls.length);
+      this.#dropPulls(2 * pulls.length);
     });
+  }
+
+  /**
+   * Drops some of what is too old: pulls with their manifests, which each batch does too, clients and tags.
+   *
+   * @returns whether all of it went
+   */
+  dropOld(): boolean {
+    const { sql, transaction } = this.#options;
+    let isDone = false;
+    transaction(() => {
+      const parts = [
+        this.#dropPulls(0),
+        dropClients(sql, this.#cutoffMs()),
+        dropTags(sql, this.#cutoffMs()),
+      ];
+      isDone = !parts.includes(false);
+    });
+    return isDone;
   }
 
   async listPulls(wanted: PullsWanted): Promise<PullsPage> {
@@ -128,7 +144,7 @@ export class SqlLedger implements Ledger {
   async listCatalog(page: CatalogWanted): Promise<readonly CatalogRow[]> {
     const { sql } = this.#options;
     const { after, limit } = page;
-    type Row = Omit<CatalogRow, "tags"> & { readonly id: number };
+    type Row = Omit<CatalogRow, "tags" | "tagsOmitted"> & { readonly id: number };
     const columns = `id, upstream, name AS repository, bytes, first_ms AS firstPullMs, last_ms AS lastPullMs, hits, misses`;
     // Both orders are an index's.
     const [rest, ...bindings] =
@@ -142,7 +158,7 @@ export class SqlLedger implements Ledger {
     const rows = sql
       .exec(`SELECT ${columns} FROM repository ${rest} LIMIT ?`, ...bindings, limit)
       .toArray() as unknown as Row[];
-    return rows.map(({ id, ...row }) => ({ ...row, tags: this.#tags(id) }));
+    return rows.map(({ id, ...row }) => ({ ...row, ...this.#tags(id) }));
   }
 
   async sum(span: { readonly sinceMs: number; readonly untilMs: number }): Promise<LedgerSums> {
@@ -179,20 +195,23 @@ export class SqlLedger implements Ledger {
     };
   }
 
-  #tags(repository: number): CatalogRow["tags"] {
-    const rows = this.#options.sql
+  /** The tags that were asked for within the log's time. */
+  #tags(repository: number): Pick<CatalogRow, "tags" | "tagsOmitted"> {
+    const { sql } = this.#options;
+    const since = [repository, this.#cutoffMs()];
+    const tags = sql
       .exec(
         `SELECT tag, digest, stored_ms AS storedAtMs, last_ms AS lastPullMs FROM
-           (SELECT * FROM tag WHERE repository = ? ORDER BY seen_ms DESC LIMIT ${MAX_TAGS}) ORDER BY tag`,
-        repository,
+           (SELECT * FROM tag WHERE repository = ? AND seen_ms >= ? ORDER BY seen_ms DESC, tag LIMIT ${MAX_TAGS})
+         ORDER BY tag`,
+        ...since,
       )
-      .toArray() as unknown as {
-      tag: Tag;
-      digest: Digest;
-      storedAtMs: number;
-      lastPullMs: number | null;
-    }[];
-    return rows;
+      .toArray() as unknown as CatalogRow["tags"];
+    if (tags.length < MAX_TAGS) return { tags, tagsOmitted: 0 };
+    const [{ count }] = sql
+      .exec("SELECT count(*) AS count FROM tag WHERE repository = ? AND seen_ms >= ?", ...since)
+      .toArray() as [{ count: number }];
+    return { tags, tagsOmitted: count - tags.length };
   }
 
   /** Whether a batch is new. */
@@ -217,23 +236,18 @@ export class SqlLedger implements Ledger {
     this.#raise("complete", timeMs, "max(value, excluded.value)");
   }
 
-  #dropOld(atLeast: number): void {
-    const { sql, now, keepMs } = this.#options;
-    const cutoff = now() - keepMs;
+  /** @returns whether none was too old, or all of those went */
+  #dropPulls(atLeast: number): boolean {
+    const { sql } = this.#options;
+    const cutoffMs = this.#cutoffMs();
     const [oldest] = sql.exec("SELECT min(time_ms) AS at FROM pull").toArray() as [{ at: unknown }];
-    if (typeof oldest.at !== "number" || oldest.at >= cutoff) return;
-    sql.exec(
-      `DELETE FROM pull WHERE (time_ms, serial) IN
-         (SELECT time_ms, serial FROM pull WHERE time_ms < ? ORDER BY time_ms, serial LIMIT ?)`,
-      cutoff,
-      Math.max(DROP_AT_ONCE, atLeast),
-    );
-    // Of these no pull was left before.
-    sql.exec(
-      `DELETE FROM client WHERE id IN (SELECT id FROM client WHERE seen_ms < ? LIMIT ${DROP_AT_ONCE})`,
-      oldest.at - SEEN_AGAIN_MS,
-    );
-    this.#completeSince(cutoff);
+    if (typeof oldest.at !== "number" || oldest.at >= cutoffMs) return true;
+    this.#completeSince(cutoffMs);
+    return dropPulls(sql, { cutoffMs, limit: Math.max(DROP_AT_ONCE, atLeast) });
+  }
+
+  #cutoffMs(): number {
+    return this.#options.now() - this.#options.keepMs;
   }
 
   #raise(name: string, value: number, how: string): void {

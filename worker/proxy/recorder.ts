@@ -33,6 +33,8 @@ const MAX_HELD = 10_000;
 /** 4 MiB: manifests whose names were told, about 30,000. */
 const TOLD_BYTES = 4 * 1024 * 1024;
 const TOLD_ENTRY_BYTES = 128;
+/** Names are told again after this long: the ledger forgets them a day after the last pull at the earliest. */
+const TOLD_MS = 12 * 3_600_000;
 
 /** What of a request a record needs to outlive its answer. */
 export interface Flushing {
@@ -51,7 +53,7 @@ interface Outgoing {
 export class Recorder {
   readonly #warn: (message: string, error: unknown) => void;
   readonly #now: () => number;
-  readonly #told = new ByteLru<string, true>(TOLD_BYTES);
+  readonly #told = new ByteLru<string, number>(TOLD_BYTES);
   readonly #outgoing: Outgoing[] = [];
   #held = new BatchBuilder();
   #waiting = 0;
@@ -116,8 +118,9 @@ export class Recorder {
   /** Reads what a manifest names, for the first of this isolate's batches that tells of it. */
   #tell(event: PullEvent, bytes: Uint8Array): SeenManifest["blobs"] {
     const name = manifestName(event);
-    if (this.#told.get(name) !== undefined) return null;
-    this.#told.set(name, true, TOLD_ENTRY_BYTES + name.length);
+    const toldAt = this.#told.get(name);
+    if (toldAt !== undefined && this.#now() - toldAt < TOLD_MS) return null;
+    this.#told.set(name, this.#now(), TOLD_ENTRY_BYTES + name.length);
     const { blobs = [] } = readManifest(new TextDecoder().decode(bytes), event.mediaType) ?? {};
     return blobs.map(({ digest, size }) => ({ digest, size }));
   }

@@ -129,6 +129,20 @@ describe("the recorder", () => {
     expect((await ledger.listPulls(everything)).completeSinceMs).toBeGreaterThan(NOON);
   });
 
+  test("tells again by the next day what a manifest names, which the ledger may have forgotten", async () => {
+    const told: boolean[] = [];
+    carry = (batch, arrive) => {
+      for (const { blobs } of batch.manifests) told.push(blobs !== null);
+      return arrive();
+    };
+    for (const hours of [0, 1, 10, 1, 1]) {
+      await pass(hours * 3_600_000);
+      pull();
+      await pass();
+    }
+    expect(told).toEqual([true, false, false, true, false]);
+  });
+
   test("does not wait for a call that died with its request", async () => {
     carry = () => new Promise(() => undefined);
     pull();
