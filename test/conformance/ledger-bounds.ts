@@ -112,6 +112,19 @@ export function describeBounds(
       expect((await ledger.listPulls(everything)).pulls).toHaveLength(4);
     });
 
+    test("gives no pull that is too old, though nothing came to drop it", async () => {
+      const pulls = [0, 1, 2].map((at) => pullOf({ timeMs: NOON + at }));
+      await ledger.record(batch({ pulls }));
+      now = NOON + KEEP_MS + 1;
+      const { pulls: left, completeSinceMs } = await ledger.listPulls(everything);
+      expect(left.map(({ timeMs }) => timeMs - NOON)).toEqual([1, 2]);
+      expect(completeSinceMs).toBe(NOON + 1);
+      const later = { ...everything, sinceMs: NOON + 2 };
+      expect((await ledger.listPulls(later)).pulls).toHaveLength(1);
+      const [entry] = await ledger.listCatalog({ after: null, limit: 1 });
+      expect(entry).toMatchObject({ tags: [{ tag: "3" }], misses: 3 });
+    });
+
     test("lists the tags that were asked for within the log's time, the last 200 of them", async () => {
       const many = Array.from({ length: 250 }, (_, n) => seen(NOON + n, `1.${1000 + n}`));
       await ledger.record(batch({ tags: many, pulls: [pullOf({ timeMs: NOON })] }));

@@ -81,18 +81,19 @@ export class MemoryLedger implements Ledger {
   async listPulls(wanted: PullsWanted): Promise<PullsPage> {
     this.#completeSinceMs ??= this.#options.now();
     const { repository, digest, sinceMs, untilMs, after, limit } = wanted;
+    const cutoff = this.#options.now() - this.#options.keepMs;
     const start = this.#pulls.findIndex(({ id }) => id === after) + 1;
     const pulls = this.#pulls
       .slice(start)
       .filter(
         (pull) =>
-          pull.timeMs >= sinceMs &&
+          pull.timeMs >= Math.max(sinceMs, cutoff) &&
           pull.timeMs < untilMs &&
           (repository === null || compare(repository, pull) === 0) &&
           (digest ?? pull.digest) === pull.digest,
       );
     return {
-      completeSinceMs: this.#completeSinceMs,
+      completeSinceMs: Math.max(this.#completeSinceMs, cutoff),
       pulls: wanted.newest === true ? pulls.slice(-limit) : pulls.slice(0, limit),
     };
   }

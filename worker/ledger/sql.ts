@@ -94,10 +94,10 @@ export class SqlLedger implements Ledger {
     this.#begin([]);
     const after = wanted.after === null ? null : parsePullId(wanted.after);
     // -1 stands before every serial: from `since` on, inclusive.
+    const cutoffMs = this.#cutoffMs();
+    const sinceMs = Math.max(wanted.sinceMs, cutoffMs);
     const from =
-      after !== null && after.timeMs >= wanted.sinceMs
-        ? [after.timeMs, after.serial]
-        : [wanted.sinceMs, -1];
+      after !== null && after.timeMs >= sinceMs ? [after.timeMs, after.serial] : [sinceMs, -1];
     const selected = this.#select(wanted);
     const where = ["(p.time_ms, p.serial) > (?, ?)", "p.time_ms < ?", ...selected.conditions];
     const bindings = [...from, wanted.untilMs, ...selected.bindings];
@@ -115,7 +115,8 @@ export class SqlLedger implements Ledger {
         wanted.limit,
       )
       .toArray() as unknown as PullRow[];
-    return { completeSinceMs: this.#meta("complete"), pulls: rows.map(readPull) };
+    const completeSinceMs = Math.max(this.#meta("complete"), cutoffMs);
+    return { completeSinceMs, pulls: rows.map(readPull) };
   }
 
   /** By `=` wherever it can be: only then does an index give the rows in their order, and a page ends where it is full. */

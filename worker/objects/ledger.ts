@@ -12,6 +12,9 @@ import type {
 import { SqlLedger } from "../ledger/sql.ts";
 import { createParts } from "../parts.ts";
 
+/** Steps of one hour, of a thousand pulls each; what is left is for the next. */
+const MAX_STEPS = 100;
+
 /** The one object that keeps the records; `sql-schema.ts` has the arithmetic why one is enough. */
 export class LedgerObject extends DurableObject<Env> implements Ledger {
   readonly #ledger: SqlLedger;
@@ -43,5 +46,12 @@ export class LedgerObject extends DurableObject<Env> implements Ledger {
 
   sum(span: { readonly sinceMs: number; readonly untilMs: number }): Promise<LedgerSums> {
     return this.#ledger.sum(span);
+  }
+
+  /** Drops what is too old, where no batch comes to do it; called by the cron trigger. */
+  async dropOld(): Promise<void> {
+    for (let steps = 0; steps < MAX_STEPS && !this.#ledger.dropOld(); steps += 1)
+      // Batches come in between.
+      await new Promise((resolve) => setTimeout(resolve, 0));
   }
 }
