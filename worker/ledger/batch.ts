@@ -97,12 +97,13 @@ export class BatchBuilder {
 
   /** Notes an upstream's limit as last told. */
   quota(quota: QuotaSeen): void {
-    this.#quotas.set(quota.credential, quota);
+    const known = this.#quotas.get(quota.credential)?.seenAtMs ?? 0;
+    if (quota.seenAtMs >= known) this.#quotas.set(quota.credential, quota);
   }
 
-  /** Counts an answer that met an upstream failure. */
-  failure(kind: string): void {
-    this.#failures[kind] = (this.#failures[kind] ?? 0) + 1;
+  /** Counts answers that met an upstream failure. */
+  failure(kind: string, count = 1): void {
+    this.#failures[kind] = (this.#failures[kind] ?? 0) + count;
   }
 
   /** Makes the batch of what was gathered. */

@@ -28,8 +28,10 @@ const FLUSH_MS = 2_000;
 const DEAD_MS = 10_000;
 /** So often a batch is told before it is given up: some minutes of an outage. */
 const MAX_ATTEMPTS = 100;
-/** Records that wait for the ledger; beyond this many they are dropped: 5 MB at most. */
+/** Records that wait for the ledger; beyond this many they are dropped: 5 MB at most, */
 const MAX_HELD = 10_000;
+/** in so many batches: what comes then, counts of failures among it, is held as one until there is room. */
+const MAX_BATCHES = 20;
 /** 4 MiB: manifests whose names were told, about 30,000. */
 const TOLD_BYTES = 4 * 1024 * 1024;
 const TOLD_ENTRY_BYTES = 128;
@@ -161,7 +163,10 @@ export class Recorder {
       while ((next = this.#outgoing[0]) !== undefined) {
         this.#sentAt = this.#now();
         await ledger().record(next.batch);
+        const wasFull = this.#isFull;
         this.#drop(next);
+        // What found no room before goes at once: nothing may come that would take it along.
+        if (wasFull) this.#pack();
       }
     } catch (error) {
       this.#warn("the ledger could not be told", error);
@@ -171,10 +176,14 @@ export class Recorder {
     }
   }
 
-  /** Makes a batch of what is held. */
+  get #isFull(): boolean {
+    return this.#outgoing.length >= MAX_BATCHES;
+  }
+
+  /** Makes a batch of what is held, where there is room for one more. */
   #pack(): void {
     const held = this.#held;
-    if (held.empty && this.#lost === null) return;
+    if (this.#isFull || (held.empty && this.#lost === null)) return;
     const { records } = held;
     const batch = held.build(crypto.randomUUID(), this.#lost);
     this.#queue({ batch, records, attempts: 0 });
@@ -198,6 +207,9 @@ export class Recorder {
     const { batch, records } = failed;
     this.#lose(records, lastPullMs(batch));
     if (batch.lost !== null) this.#lose(batch.lost.count, batch.lost.lastMs);
+    // They take no room, and nothing in them can be what the ledger would not take.
+    for (const quota of batch.quotas) this.#held.quota(quota);
+    for (const [kind, count] of Object.entries(batch.failures)) this.#held.failure(kind, count);
     // What they name would else never be told.
     for (const manifest of batch.manifests) this.#told.delete(manifestName(manifest));
   }

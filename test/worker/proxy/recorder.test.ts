@@ -129,6 +129,26 @@ describe("the recorder", () => {
     expect((await ledger.listPulls(everything)).completeSinceMs).toBeGreaterThan(NOON);
   });
 
+  test("holds counts without records in few batches through a long outage, and loses none", async () => {
+    carry = away;
+    for (let n = 0; n < 3_000; n += 1) {
+      recorder.failure("timeout", flushing);
+      if (n % 100 === 0) pull();
+      await pass();
+    }
+    const ids = new Set<string>();
+    const most = 20;
+    carry = (batch, arrive) => {
+      ids.add(batch.id);
+      return arrive();
+    };
+    recorder.failure("timeout", flushing);
+    await pass();
+    expect(ids.size).toBeLessThanOrEqual(most + 1);
+    expect((await ledger.sum({ sinceMs: 0, untilMs: 0 })).failures).toEqual({ timeout: 3_001 });
+    expect((await logged()) + (await lost())).toBe(30);
+  });
+
   test("tells again by the next day what a manifest names, which the ledger may have forgotten", async () => {
     const told: boolean[] = [];
     carry = (batch, arrive) => {
