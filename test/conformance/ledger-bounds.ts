@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Ledger, SeenTag } from "../../worker/ledger/ledger.ts";
+import type { Ledger, PullsPage, SeenTag } from "../../worker/ledger/ledger.ts";
 import type { RepositoryName } from "../../worker/oci/repository.ts";
 import type { Tag } from "../../worker/oci/tag.ts";
 import {
@@ -123,6 +123,37 @@ export function describeBounds(
       expect((await ledger.listPulls(later)).pulls).toHaveLength(1);
       const [entry] = await ledger.listCatalog({ after: null, limit: 1 });
       expect(entry).toMatchObject({ tags: [{ tag: "3" }], misses: 3 });
+    });
+
+    test("pages through a digest of several repositories, either way", async () => {
+      const names = ["team/a", "team/b", "team/c"].map((text) => text as RepositoryName);
+      const pulls = Array.from({ length: 30 }, (_, n) => {
+        const repository = names[n % 3 === 0 ? 0 : (n % 2) + 1]!;
+        // Several at one time.
+        return pullOf({ timeMs: NOON + Math.floor(n / 4), repository });
+      });
+      for (const pull of pulls) await ledger.record(batch({ pulls: [pull] }));
+      await ledger.record(
+        batch({ pulls: [pullOf({ digest: digestOf(2), repository: names[0]! })] }),
+      );
+      const { pulls: all } = await ledger.listPulls(everything);
+      const wanted = { ...everything, digest: digestOf(1) };
+      const named = all.filter(({ digest }) => digest === digestOf(1));
+      const walked: string[] = [];
+      for (let after: string | null = null; ;) {
+        const page: PullsPage = await ledger.listPulls({ ...wanted, after, limit: 4 });
+        if (page.pulls.length === 0) break;
+        walked.push(...page.pulls.map(({ id }) => id));
+        after = page.pulls.at(-1)!.id;
+      }
+      expect(walked).toEqual(named.map(({ id }) => id));
+      const newest = await ledger.listPulls({ ...wanted, limit: 7, newest: true });
+      expect(newest.pulls).toEqual(named.slice(-7));
+      const repository = { upstream: "docker.io", repository: names[1]! };
+      const one = await ledger.listPulls({ ...wanted, repository, limit: 3 });
+      expect(one.pulls).toEqual(named.filter((p) => p.repository === names[1]).slice(0, 3));
+      const nowhere = { upstream: "ghcr.io", repository: names[1]! };
+      expect((await ledger.listPulls({ ...wanted, repository: nowhere })).pulls).toEqual([]);
     });
 
     test("lists the tags that were asked for within the log's time, the last 200 of them", async () => {

@@ -1,21 +1,18 @@
-import type { RepositoryName } from "../oci/repository.ts";
 import {
   type CatalogRow,
   type CatalogWanted,
   type Ledger,
   type LedgerBatch,
   type LedgerSums,
-  type LoggedPull,
   type PullsPage,
   type PullsWanted,
   type QuotaSeen,
   type Sums,
   MAX_TAGS,
-  formatPullId,
-  parsePullId,
 } from "./ledger.ts";
-import { OUTCOMES, type PackedPull, unpackPulls } from "./batch.ts";
+import { type PackedPull, unpackPulls } from "./batch.ts";
 import { dropClients, dropPulls, dropTags } from "./sql-drop.ts";
+import { listPulls } from "./sql-pulls.ts";
 import { recordBatch } from "./sql-record.ts";
 import { type Sql, createTables } from "./sql-schema.ts";
 import { SUM_NAMES, noSums } from "./sums.ts";
@@ -34,18 +31,6 @@ export interface SqlLedgerOptions {
 const REMEMBERED_BATCHES = 10_000;
 /** Pulls dropped with each batch once they are too old: few enough to be quick, and twice what the batch brings. */
 const DROP_AT_ONCE = 1_000;
-type PullRow = Omit<LoggedPull, "id" | "outcome" | "counted" | "client" | "blobs"> & {
-  readonly serial: number;
-  readonly outcome: number;
-  readonly counted: number;
-  readonly address: string;
-  readonly token: string;
-  readonly userAgent: string;
-  readonly hits: number;
-  readonly misses: number;
-  readonly bytes: number;
-};
-
 /** Keeps the records in SQLite. */
 export class SqlLedger implements Ledger {
   readonly #options: SqlLedgerOptions;
@@ -90,56 +75,13 @@ export class SqlLedger implements Ledger {
   }
 
   async listPulls(wanted: PullsWanted): Promise<PullsPage> {
-    const { sql } = this.#options;
     this.#begin([]);
-    const after = wanted.after === null ? null : parsePullId(wanted.after);
-    // -1 stands before every serial: from `since` on, inclusive.
     const cutoffMs = this.#cutoffMs();
     const sinceMs = Math.max(wanted.sinceMs, cutoffMs);
-    const from =
-      after !== null && after.timeMs >= sinceMs ? [after.timeMs, after.serial] : [sinceMs, -1];
-    const selected = this.#select(wanted);
-    const where = ["(p.time_ms, p.serial) > (?, ?)", "p.time_ms < ?", ...selected.conditions];
-    const bindings = [...from, wanted.untilMs, ...selected.bindings];
-    const order = wanted.newest === true ? "DESC" : "ASC";
-    const rows = sql
-      .exec(
-        `SELECT p.time_ms AS timeMs, p.serial, r.upstream, r.name AS repository, p.tag, m.digest,
-           m.media_type AS mediaType, p.outcome, p.counted, c.address, c.user_agent AS userAgent, c.token,
-           p.hits, p.misses, p.bytes
-         FROM (SELECT * FROM pull p WHERE ${where.join(" AND ")}
-           ORDER BY p.time_ms ${order}, p.serial ${order} LIMIT ?) p
-         JOIN repository r ON r.id = p.repository JOIN manifest m ON m.id = p.manifest JOIN client c ON c.id = p.client
-         ORDER BY p.time_ms, p.serial`,
-        ...bindings,
-        wanted.limit,
-      )
-      .toArray() as unknown as PullRow[];
-    const completeSinceMs = Math.max(this.#meta("complete"), cutoffMs);
-    return { completeSinceMs, pulls: rows.map(readPull) };
-  }
-
-  /** By `=` wherever it can be: only then does an index give the rows in their order, and a page ends where it is full. */
-  #select({ repository, digest }: PullsWanted): {
-    readonly conditions: readonly string[];
-    readonly bindings: readonly (string | number)[];
-  } {
-    const { sql } = this.#options;
-    const conditions: string[] = [];
-    const bindings: (string | number)[] = [];
-    if (repository !== null) {
-      conditions.push("p.repository = (SELECT id FROM repository WHERE upstream = ? AND name = ?)");
-      bindings.push(repository.upstream, repository.repository);
-    }
-    if (digest !== null) {
-      const manifests = sql
-        .exec("SELECT id FROM manifest WHERE digest = ? LIMIT 2", digest)
-        .toArray();
-      const all = "(SELECT id FROM manifest WHERE digest = ?)";
-      conditions.push(`p.manifest ${manifests.length > 1 ? "IN" : "="} ${all}`);
-      bindings.push(digest);
-    }
-    return { conditions, bindings };
+    return {
+      completeSinceMs: Math.max(this.#meta("complete"), cutoffMs),
+      pulls: listPulls(this.#options.sql, { ...wanted, sinceMs }),
+    };
   }
 
   async listCatalog(page: CatalogWanted): Promise<readonly CatalogRow[]> {
@@ -263,17 +205,4 @@ export class SqlLedger implements Ledger {
     const [row] = this.#options.sql.exec("SELECT value FROM meta WHERE name = ?", name).toArray();
     return typeof row?.["value"] === "number" ? row["value"] : 0;
   }
-}
-
-function readPull(row: PullRow): LoggedPull {
-  const { serial, outcome, counted, address, userAgent, token, hits, misses, bytes, ...rest } = row;
-  return {
-    ...rest,
-    repository: rest.repository satisfies RepositoryName,
-    id: formatPullId(rest.timeMs, serial),
-    outcome: OUTCOMES[outcome] ?? "hit",
-    counted: counted !== 0,
-    client: { address, userAgent, token },
-    blobs: { hits, misses, bytes },
-  };
 }
