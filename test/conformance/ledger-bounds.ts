@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Ledger, PullsPage, SeenTag } from "../../worker/ledger/ledger.ts";
+import type { CatalogRow, Ledger, PullsPage, SeenTag } from "../../worker/ledger/ledger.ts";
 import type { RepositoryName } from "../../worker/oci/repository.ts";
 import type { Tag } from "../../worker/oci/tag.ts";
 import {
@@ -171,6 +171,31 @@ export function describeBounds(
         "1.1001",
         ...many.slice(240).map(({ tag }) => tag),
       ]);
+    });
+
+    test("ends a page of the catalog early where there are many tags, and lists none by use", async () => {
+      const names = Array.from({ length: 230 }, (_, n) => `team/${1000 + n}` as RepositoryName);
+      const tags = names
+        .slice(0, 220)
+        .flatMap((repository, at) =>
+          Array.from({ length: 150 }, (_, n) => ({ ...seen(NOON, `${at}.${n}`), repository })),
+        );
+      await ledger.record(batch({ tags }));
+      await ledger.record(batch({ pulls: names.map((repository) => pullOf({ repository })) }));
+      const walked: string[] = [];
+      const sizes: number[] = [];
+      for (let after: CatalogRow | null = null; ;) {
+        const page: readonly CatalogRow[] = await ledger.listCatalog({ after, limit: 1_000 });
+        if (page.length === 0) break;
+        sizes.push(page.reduce((sum, row) => sum + row.tags.length, 0));
+        walked.push(...page.map(({ repository }) => repository));
+        after = page.at(-1)!;
+      }
+      expect(walked).toEqual(names);
+      expect(sizes.length).toBe(2);
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(20_000);
+      const top = await ledger.listCatalog({ after: null, limit: 10, byUse: true });
+      expect(top.map((row) => row.tags)).toEqual(Array.from({ length: 10 }, () => []));
     });
 
     async function bytes(): Promise<number | undefined> {

@@ -39,7 +39,8 @@ export type CatalogEntry = z.infer<typeof CatalogEntry>;
 /**
  * One page of `GET /api/catalog?n=&last=`, ordered by upstream and name; `last` is opaque.
  *
- * Where more follow, `Link: <…>; rel="next"` names the next page, on the same origin.
+ * Where more follow, `Link: <…>; rel="next"` names the next page, on the same origin. A page may have fewer than `n`, as
+ * those of repositories with many tags do.
  */
 export const CatalogPage = z.object({ repositories: z.array(CatalogEntry) });
 

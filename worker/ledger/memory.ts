@@ -13,7 +13,7 @@ import type {
   RepositoryId,
   SeenTag,
 } from "./ledger.ts";
-import { MAX_TAGS, formatPullId } from "./ledger.ts";
+import { MAX_PAGE_TAGS, MAX_TAGS, formatPullId } from "./ledger.ts";
 import { unpackPulls } from "./batch.ts";
 import { HOUR_MS, addSums, noSums, sumByHour } from "./sums.ts";
 
@@ -103,11 +103,14 @@ export class MemoryLedger implements Ledger {
     const sorted = [...this.#rows.values()].toSorted(compare);
     if (page.byUse === true) sorted.sort((a, b) => b.hits + b.misses - (a.hits + a.misses));
     const following = sorted.filter((row) => after === null || compare(row, after) > 0);
-    return following.slice(0, limit).map(({ tags, content, ...row }) => ({
+    const rows = following.slice(0, limit).map(({ tags, content, ...row }) => ({
       ...row,
       bytes: [...content.values()].reduce((sum, { size }) => sum + size, 0),
-      ...this.#listTags([...tags.values()]),
+      ...(page.byUse === true ? { tags: [], tagsOmitted: 0 } : this.#listTags([...tags.values()])),
     }));
+    let listed = 0;
+    const end = rows.findIndex(({ tags }) => (listed += tags.length) > MAX_PAGE_TAGS);
+    return end < 0 ? rows : rows.slice(0, Math.max(1, end));
   }
 
   async sum(span: { readonly sinceMs: number; readonly untilMs: number }): Promise<LedgerSums> {

@@ -8,6 +8,7 @@ import {
   type PullsWanted,
   type QuotaSeen,
   type Sums,
+  MAX_PAGE_TAGS,
   MAX_TAGS,
 } from "./ledger.ts";
 import { type PackedPull, unpackPulls } from "./batch.ts";
@@ -101,7 +102,17 @@ export class SqlLedger implements Ledger {
     const rows = sql
       .exec(`SELECT ${columns} FROM repository ${rest} LIMIT ?`, ...bindings, limit)
       .toArray() as unknown as Row[];
-    return rows.map(({ id, ...row }) => ({ ...row, ...this.#tags(id) }));
+    if (page.byUse === true)
+      return rows.map(({ id: _id, ...row }) => ({ ...row, tags: [], tagsOmitted: 0 }));
+    const listed: CatalogRow[] = [];
+    let tags = 0;
+    for (const { id, ...row } of rows) {
+      const shown = this.#tags(id);
+      tags += shown.tags.length;
+      if (tags > MAX_PAGE_TAGS && listed.length > 0) break;
+      listed.push({ ...row, ...shown });
+    }
+    return listed;
   }
 
   async sum(span: { readonly sinceMs: number; readonly untilMs: number }): Promise<LedgerSums> {

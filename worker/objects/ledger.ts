@@ -2,12 +2,12 @@ import { DurableObject } from "cloudflare:workers";
 import type { Env } from "../env.ts";
 import type {
   CatalogRow,
+  CatalogWanted,
   Ledger,
   LedgerBatch,
   LedgerSums,
   PullsPage,
   PullsWanted,
-  RepositoryId,
 } from "../ledger/ledger.ts";
 import { SqlLedger } from "../ledger/sql.ts";
 import { createParts } from "../parts.ts";
@@ -37,10 +37,7 @@ export class LedgerObject extends DurableObject<Env> implements Ledger {
     return this.#ledger.listPulls(wanted);
   }
 
-  listCatalog(page: {
-    readonly after: RepositoryId | null;
-    readonly limit: number;
-  }): Promise<readonly CatalogRow[]> {
+  listCatalog(page: CatalogWanted): Promise<readonly CatalogRow[]> {
     return this.#ledger.listCatalog(page);
   }
 

@@ -75,11 +75,23 @@ export async function getCatalogEntries(deps: ApiDeps, request: Request): Promis
   const found = await deps.ledger.listCatalog({ after, limit: limit + 1 });
   const shown = found.slice(0, limit);
   const repositories = shown.map((row): CatalogEntry => ({ ...row, tags: [...row.tags] }));
-  const end = found.length > limit ? shown.at(-1) : undefined;
+  const end = (await isLast(deps, found, limit)) ? undefined : shown.at(-1);
   const page: z.infer<typeof CatalogPage> = { repositories };
   if (end === undefined) return respond(page, null);
   const last = `${end.upstream}/${end.repository}`;
   return respond(page, formatNextLink("/api/catalog", query.next(last)));
+}
+
+/** Whether no repository follows: a page that is not full may have ended early. */
+async function isLast(
+  { ledger }: ApiDeps,
+  found: readonly RepositoryId[],
+  limit: number,
+): Promise<boolean> {
+  const after = found.at(-1);
+  if (found.length > limit) return false;
+  if (after === undefined) return true;
+  return (await ledger.listCatalog({ after, limit: 1 })).length === 0;
 }
 
 /** `GET /api/stats?since=&until=&step=hour|day`: sums of whole hours, so the span may be wider than asked for. */
