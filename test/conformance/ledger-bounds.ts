@@ -125,6 +125,30 @@ export function describeBounds(
       expect(entry).toMatchObject({ tags: [{ tag: "3" }], misses: 3 });
     });
 
+    test("adds blobs to the client's own pull, however many manifests share the layer", async () => {
+      const [mine, theirs] = [clientOf("mine"), clientOf("theirs")];
+      for (let n = 1; n <= 20; n += 1) {
+        const shared = namesOf({ digest: digestOf(n), blobs: [named(7, 70), named(100 + n, 10)] });
+        const client = n === 1 ? mine : theirs;
+        const pull = pullOf({ timeMs: NOON + n, digest: digestOf(n), client });
+        await ledger.record(batch({ manifests: [shared], pulls: [pull] }));
+      }
+      await ledger.record(
+        batch({
+          blobs: [
+            blobOf({ client: mine, hits: 1, timeMs: NOON + 30 }),
+            blobOf({ client: theirs, hits: 2, timeMs: NOON + 30 }),
+            blobOf({ client: theirs, digest: digestOf(105), hits: 4, timeMs: NOON + 30 }),
+            blobOf({ client: clientOf("nobody"), digest: digestOf(103), hits: 8 }),
+          ],
+        }),
+      );
+      const { pulls } = await ledger.listPulls(everything);
+      const hits = Object.fromEntries(pulls.map(({ blobs }, at) => [at + 1, blobs.hits]));
+      expect(hits).toMatchObject({ 1: 1, 3: 8, 5: 4, 20: 2 });
+      expect(pulls.reduce((sum, { blobs }) => sum + blobs.hits, 0)).toBe(15);
+    });
+
     test("pages through a digest of several repositories, either way", async () => {
       const names = ["team/a", "team/b", "team/c"].map((text) => text as RepositoryName);
       const pulls = Array.from({ length: 30 }, (_, n) => {

@@ -1,7 +1,8 @@
 import { OUTCOMES, type PackedPull } from "./batch.ts";
 import type { LedgerBatch, RepositoryId, Sums } from "./ledger.ts";
 import { sliceJson } from "./json-slices.ts";
-import { joinBlobs, recordNames } from "./sql-content.ts";
+import { recordNames } from "./sql-content.ts";
+import { joinBlobs } from "./sql-join.ts";
 import type { Sql } from "./sql-schema.ts";
 import { SUM_NAMES, addSums, noSums, sumByHour } from "./sums.ts";
 
