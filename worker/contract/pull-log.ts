@@ -48,7 +48,10 @@ export const PullLogPage = z.object({
   pulls: z.array(PullRecord),
 });
 
-/** What `GET /api/pulls` may be asked for. Times in ms by the mirror's clock, `since` inclusive and `until` exclusive. */
+/**
+ * What `GET /api/pulls` may be asked for. Times in ms by the mirror's clock, `since` inclusive and `until` exclusive.
+ * Another parameter is refused with 400, as by each path of the API: a filter that was misspelt would give everything.
+ */
 export const PullLogQuery = z.object({
   repository: RepositoryText.optional(),
   digest: DigestText.optional(),

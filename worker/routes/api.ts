@@ -36,6 +36,7 @@ export interface ApiDeps {
   readonly now: () => number;
 }
 
+const PULLS_QUERY = ["repository", "digest", "since", "until", "n", "last"];
 const DAY_MS = 24 * HOUR_MS;
 /** Without `since`: what a day's chart by hours shows, and a month's by days. */
 const DEFAULT_SPAN_MS = { hour: DAY_MS, day: 30 * DAY_MS };
@@ -44,7 +45,7 @@ const MAX_HOURS_MS = 93 * DAY_MS;
 
 /** `GET /api/pulls?repository=&digest=&since=&until=&n=&last=`: the pull log, newest last. */
 export async function getPulls(deps: ApiDeps, request: Request): Promise<Response> {
-  const query = new ApiQuery(request);
+  const query = new ApiQuery(request, PULLS_QUERY);
   const limit = query.limit();
   const { completeSinceMs, pulls } = await deps.ledger.listPulls({
     repository: query.repository(),
@@ -69,7 +70,7 @@ export function describePull({ client, ...pull }: LoggedPull): PullRecord {
 
 /** `GET /api/catalog?n=&last=`: every repository with its tags and figures. */
 export async function getCatalogEntries(deps: ApiDeps, request: Request): Promise<Response> {
-  const query = new ApiQuery(request);
+  const query = new ApiQuery(request, ["n", "last"]);
   const limit = query.limit();
   const after = query.last(parseCatalogId);
   const found = await deps.ledger.listCatalog({ after, limit: limit + 1 });
@@ -96,7 +97,7 @@ async function isLast(
 
 /** `GET /api/stats?since=&until=&step=hour|day`: sums of whole hours, so the span may be wider than asked for. */
 export async function getStats(deps: ApiDeps, request: Request): Promise<Response> {
-  const query = new ApiQuery(request);
+  const query = new ApiQuery(request, ["since", "until", "step"]);
   const step = query.step();
   const until = query.time("until") ?? deps.now();
   const since = query.time("since") ?? Math.max(0, until - DEFAULT_SPAN_MS[step]);
