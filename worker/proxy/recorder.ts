@@ -13,8 +13,9 @@ import { ByteLru } from "./byte-lru.ts";
 
 /*
  * What may be lost: an isolate that dies takes with it what it has not told yet, which is at most what it saw in the last
- * FLUSH_MS and the batch under way; under load a batch goes at BATCH records and after SHORTEST_MS. A ledger that cannot
- * be reached is told again with the next batch; what is given up then, or finds no room meanwhile, is counted, logged and
+ * FLUSH_MS and the batch under way; under load a batch goes at BATCH records and after SHORTEST_MS. Nobody can count that:
+ * the ledger would have to be told before of each record that it will be, at twice the calls. A ledger that cannot be
+ * reached is told again with the next batch; what is given up then, or finds no room meanwhile, is counted, logged and
  * told once it can be, and the log says that it is complete only since then. No pull waits for any of it or fails by it.
  */
 
