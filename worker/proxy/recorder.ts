@@ -29,13 +29,18 @@ const FLUSH_MS = 2_000;
 const DEAD_MS = 10_000;
 /** So often a batch is told before it is given up: some minutes of an outage. */
 const MAX_ATTEMPTS = 100;
-/** Records that wait for the ledger; beyond this many they are dropped: 5 MB at most, */
+/** Records that wait for the ledger; beyond this many they are dropped: 5 MB at most without names, */
 const MAX_HELD = 10_000;
 /** in so many batches: what comes then, counts of failures among it, is held as one until there is room. */
 const MAX_BATCHES = 20;
 /** 4 MiB: manifests whose names were told, about 30,000. */
 const TOLD_BYTES = 4 * 1024 * 1024;
 const TOLD_ENTRY_BYTES = 128;
+/**
+ * With so many names waiting, the next manifest's are told with a later pull of it: a manifest may name 40,000 blobs, and
+ * several of them are more than the 32 MB that a call to the ledger may have.
+ */
+const MAX_NAMES = 50_000;
 /** Names are told again after this long: the ledger forgets them a day after the last pull at the earliest. */
 const TOLD_MS = 12 * 3_600_000;
 
@@ -49,6 +54,7 @@ export interface Flushing {
 interface Outgoing {
   readonly batch: LedgerBatch;
   readonly records: number;
+  readonly names: number;
   attempts: number;
 }
 
@@ -59,7 +65,9 @@ export class Recorder {
   readonly #told = new ByteLru<string, number>(TOLD_BYTES);
   readonly #outgoing: Outgoing[] = [];
   #held = new BatchBuilder();
+  #heldNames = 0;
   #waiting = 0;
+  #waitingNames = 0;
   #lost: { count: number; lastMs: number } | null = null;
   #timerSetAt: number | null = null;
   #sendingSince: number | null = null;
@@ -118,13 +126,15 @@ export class Recorder {
     this.#plan(flushing);
   }
 
-  /** Reads what a manifest names, for the first of this isolate's batches that tells of it. */
+  /** Reads what a manifest names, unless this isolate has told it lately. */
   #tell(event: PullEvent, bytes: Uint8Array): SeenManifest["blobs"] {
     const name = manifestName(event);
     const toldAt = this.#told.get(name);
     if (toldAt !== undefined && this.#now() - toldAt < TOLD_MS) return null;
+    if (this.#heldNames + this.#waitingNames >= MAX_NAMES) return null;
     this.#told.set(name, this.#now(), TOLD_ENTRY_BYTES + name.length);
     const { blobs = [] } = readManifest(new TextDecoder().decode(bytes), event.mediaType) ?? {};
+    this.#heldNames += blobs.length;
     return blobs.map(({ digest, size }) => ({ digest, size }));
   }
 
@@ -187,8 +197,9 @@ export class Recorder {
     if (this.#isFull || (held.empty && this.#lost === null)) return;
     const { records } = held;
     const batch = held.build(crypto.randomUUID(), this.#lost);
-    this.#queue({ batch, records, attempts: 0 });
+    this.#queue({ batch, records, names: this.#heldNames, attempts: 0 });
     this.#held = new BatchBuilder();
+    this.#heldNames = 0;
     this.#lost = null;
   }
 
@@ -218,6 +229,7 @@ export class Recorder {
   #queue(outgoing: Outgoing): void {
     this.#outgoing.push(outgoing);
     this.#waiting += outgoing.records;
+    this.#waitingNames += outgoing.names;
   }
 
   #drop(outgoing: Outgoing): void {
@@ -225,6 +237,7 @@ export class Recorder {
     if (place < 0) return;
     this.#outgoing.splice(place, 1);
     this.#waiting -= outgoing.records;
+    this.#waitingNames -= outgoing.names;
   }
 
   #lose(count: number, lastMs: number): void {
