@@ -55,6 +55,14 @@ export class BatchBuilder {
     );
   }
 
+  /** Adds what a batch that was given up has beside records: it takes no room. */
+  keep({ quotas, failures }: Pick<LedgerBatch, "quotas" | "failures">): void {
+    for (const quota of quotas)
+      if (!this.#quotas.has(quota.credential)) this.#quotas.set(quota.credential, quota);
+    for (const [kind, count] of Object.entries(failures))
+      this.#failures[kind] = (this.#failures[kind] ?? 0) + count;
+  }
+
   /**
    * Adds a pull.
    *
@@ -97,13 +105,12 @@ export class BatchBuilder {
 
   /** Notes an upstream's limit as last told. */
   quota(quota: QuotaSeen): void {
-    const known = this.#quotas.get(quota.credential)?.seenAtMs ?? 0;
-    if (quota.seenAtMs >= known) this.#quotas.set(quota.credential, quota);
+    this.#quotas.set(quota.credential, quota);
   }
 
-  /** Counts answers that met an upstream failure. */
-  failure(kind: string, count = 1): void {
-    this.#failures[kind] = (this.#failures[kind] ?? 0) + count;
+  /** Counts an answer that met an upstream failure. */
+  failure(kind: string): void {
+    this.#failures[kind] = (this.#failures[kind] ?? 0) + 1;
   }
 
   /** Makes the batch of what was gathered. */

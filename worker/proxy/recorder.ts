@@ -219,9 +219,7 @@ export class Recorder {
     const { batch, records } = failed;
     this.#lose(records, lastPullMs(batch));
     if (batch.lost !== null) this.#lose(batch.lost.count, batch.lost.lastMs);
-    // They take no room, and nothing in them can be what the ledger would not take.
-    for (const quota of batch.quotas) this.#held.quota(quota);
-    for (const [kind, count] of Object.entries(batch.failures)) this.#held.failure(kind, count);
+    this.#held.keep(batch);
     // What they name would else never be told.
     for (const manifest of batch.manifests) this.#told.delete(manifestName(manifest));
   }
