@@ -5,7 +5,7 @@ import { Count, DigestText, RepositoryText, TagText, TimeMs, UpstreamHost } from
 const CatalogTag = z.object({
   tag: TagText,
   digest: DigestText,
-  /** When the tag was first seen at this digest, if it was asked for within each pull log's time since: its age. */
+  /** When the tag was first seen at this digest: the age of what is served. Anew where nobody asked for the log's time. */
   storedAtMs: TimeMs,
   lastPullMs: TimeMs.nullable(),
 });
