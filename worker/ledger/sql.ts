@@ -32,6 +32,7 @@ export interface SqlLedgerOptions {
 const REMEMBERED_BATCHES = 10_000;
 /** Pulls dropped with each batch once they are too old: few enough to be quick, and twice what the batch brings. */
 const DROP_AT_ONCE = 1_000;
+
 /** Keeps the records in SQLite. */
 export class SqlLedger implements Ledger {
   readonly #options: SqlLedgerOptions;
