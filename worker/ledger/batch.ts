@@ -55,6 +55,14 @@ export class BatchBuilder {
     );
   }
 
+  /** Adds what a batch that was given up has beside records: it takes no room. */
+  keep({ quotas, failures }: Pick<LedgerBatch, "quotas" | "failures">): void {
+    for (const quota of quotas)
+      if (!this.#quotas.has(quota.credential)) this.#quotas.set(quota.credential, quota);
+    for (const [kind, count] of Object.entries(failures))
+      this.#failures[kind] = (this.#failures[kind] ?? 0) + count;
+  }
+
   /**
    * Adds a pull.
    *
