@@ -30,6 +30,8 @@ export interface AppDeps<Bindings extends object> {
   readonly admin: AdminOptions;
   /** `null` where requests are not logged. */
   readonly log: ((record: RequestRecord) => void) | null;
+  /** Cloudflare's id of the deployed version; `null` anywhere else. */
+  readonly version: string | null;
   readonly api: () => ApiDeps;
   readonly routes: (env: Bindings, request: RequestParts) => RouteDeps;
 }
@@ -83,7 +85,11 @@ export function createApp<Bindings extends object>(
   );
   app.post("/logout", csrf(), logOut);
   app.use(requireAccess({ access: deps.access, ...deps.admin }));
-  app.get("/healthz", (context) => context.json({ status: "ok" }));
+  // A deployment has to know when it is the new version that answers. The id opens nothing.
+  app.get("/healthz", (context) => {
+    if (deps.version !== null) context.header("X-Tidepool-Version", deps.version);
+    return context.json({ status: "ok" });
+  });
   app.get("/setup", (context) => getSetup(context.req.raw, context.get("ownPath")));
   // Who is no stranger; pages and the API stay within reach.
   app.use("/v2/*", refuseOverload({ maxWaiting: MAX_WAITING, now: deps.admin.now }));

@@ -35,6 +35,8 @@ export interface Env {
   readonly QUOTA_WARNING_PERCENT?: string;
   readonly RETENTION_DAYS?: string;
   readonly STORAGE_LIMIT_BYTES?: string;
+  /** Which version this is; Cloudflare alone knows. */
+  readonly CF_VERSION_METADATA?: WorkerVersionMetadata;
   /** Set by `npm start` alone: no edge stands before the Worker. */
   readonly LOCAL?: string;
   /** Set by `npm start` alone: a folder, and what looks after it. @see worker/store/files.ts */

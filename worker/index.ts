@@ -31,6 +31,7 @@ const worker: ExportedHandler<Env> = {
       access: parts.access,
       // At Cloudflare its log is where to look; on a machine of one's own the terminal is better left alone.
       log: parts.config.local ? null : logRequest,
+      version: env.CF_VERSION_METADATA?.id ?? null,
       admin: { admin: parts.admin, local: parts.config.local, now: Date.now },
       api: () => createApiDeps(parts),
       routes: (bindings, request) => createRouteDeps(parts, bindings, request),

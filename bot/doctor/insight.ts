@@ -1,11 +1,12 @@
 import type { Stats } from "../../worker/contract/stats.ts";
+import { DOCKER_HUB } from "../../worker/oci/reference.ts";
 import { MirrorError } from "../mirror/errors.ts";
 import type { MirrorClient } from "../mirror/client.ts";
 import type { Finding } from "./check.ts";
 import { type Prober, ProbeError, quoted } from "./probe.ts";
 import type { Target } from "./target.ts";
 
-/** A tenth of the limit: at this rate it is gone before the window ends. */
+/** A tenth of the limit, where the mirror does not say what is worth a warning. */
 const LOW_SHARE = 0.1;
 const HOUR_MS = 3_600_000;
 /** Half a minute: beyond it log times of the mirror and of jobs are hard to join. */
@@ -24,7 +25,7 @@ export async function checkQuota(client: MirrorClient, hasToken: boolean): Promi
         status: "unknown",
         detail: "this mirror has no API of Tidepool's, and does not tell",
       };
-    return judgeQuotas(stats.quotas);
+    return judgeQuota(findQuota(stats.quotas, Date.now()));
   } catch (error) {
     if (!(error instanceof MirrorError)) throw error;
     return withoutApi(error, hasToken);
@@ -36,38 +37,48 @@ async function readStats(client: MirrorClient): Promise<Stats | null> {
   for (let tries = 1; ; tries += 1) {
     const now = Date.now();
     const stats = await client.stats({ since: now - HOUR_MS, until: now });
-    const isTold = stats === null || stats.quotas.some(({ quota }) => quota !== null);
+    const isTold = stats === null || findQuota(stats.quotas, now) !== null;
     if (isTold || tries >= QUOTA_TRIES) return stats;
     await new Promise((resolve) => setTimeout(resolve, QUOTA_WAIT_MS));
   }
 }
 
-function judgeQuotas(quotas: Stats["quotas"]): Finding {
-  const told = quotas.flatMap(({ credential, quota }) =>
-    quota === null ? [] : [{ ...quota, credential: quoted(credential) }],
+type Told = Stats["quotas"][number];
+/** A limit that counts now. */
+type Limit = Omit<Told, "quota"> & { readonly quota: NonNullable<Told["quota"]> };
+
+/**
+ * Docker Hub's limit for the account in use: other registries have limits of their own, and rows of earlier accounts stay.
+ *
+ * @returns `null` where it was not told yet, or so long ago that its window has passed
+ */
+function findQuota(quotas: Stats["quotas"], now: number): Limit | null {
+  const hubs = quotas.filter(({ upstream = DOCKER_HUB }) => upstream === DOCKER_HUB);
+  // The mirror lists the account in use even where nothing is known of it, and no other one so.
+  if (hubs.some(({ quota }) => quota === null)) return null;
+  const limits = hubs.flatMap(({ quota, ...account }) =>
+    quota === null || quota.seenAtMs + quota.windowSeconds * 1000 <= now
+      ? []
+      : [{ ...account, quota }],
   );
-  const [lowest] = told.toSorted((a, b) => share(a) - share(b));
-  if (lowest === undefined)
-    return { status: "ok", detail: "Docker Hub has told no limit yet, or there is none" };
-  const { remaining, limit, windowSeconds, credential } = lowest;
+  return limits.toSorted((a, b) => b.quota.seenAtMs - a.quota.seenAtMs)[0] ?? null;
+}
+
+function judgeQuota(told: Limit | null): Finding {
+  if (told === null)
+    return { status: "ok", detail: "Docker Hub has told no limit lately, or there is none" };
+  const { remaining, limit, windowSeconds } = told.quota;
+  const credential = quoted(told.credential);
   const measured = { remaining, limit, windowSeconds };
-  const detail = `${remaining} of ${limit} pulls left in ${windowSeconds / 3600} h (${credential})`;
-  if (share(lowest) > LOW_SHARE) return { status: "ok", detail, measured };
+  const detail = `${remaining} of ${limit} pulls left at Docker Hub in ${windowSeconds / 3600} h (${credential})`;
+  const isLow =
+    told.warnBelow === undefined ? remaining <= limit * LOW_SHARE : remaining < told.warnBelow;
+  if (!isLow) return { status: "ok", detail, measured };
   const advice =
     credential === "anonymous"
       ? "set DOCKERHUB_USERNAME and DOCKERHUB_TOKEN: without an account the limit is that of a shared address"
       : "images not held yet will fail until the window moves on: a paid account has no such limit";
   return { status: "warning", detail, advice, measured };
-}
-
-function share({
-  remaining,
-  limit,
-}: {
-  readonly remaining: number;
-  readonly limit: number;
-}): number {
-  return remaining / Math.max(limit, 1);
 }
 
 function withoutApi(error: MirrorError, hasToken: boolean): Finding {

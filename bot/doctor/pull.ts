@@ -214,11 +214,18 @@ function refusal(what: string, { status, headers, body }: ProbeAnswer): PullProb
       detail,
       "Docker Hub has no such image, or not for everybody: name another with --image, or see PRIVATE_REPOSITORIES",
     );
-  if (status === 429)
+  if (status === 429) {
+    const until = wait === null ? "" : `, until ${quoted(wait)} s from now`;
+    if (told?.includes("too many wrong secrets") === true)
+      return new PullProblem(
+        detail,
+        `the mirror does not listen to this address${until}: a client behind it goes on with a secret that is old or mistyped`,
+      );
     return new PullProblem(
       detail,
-      `a limit is reached${wait === null ? "" : `, until ${quoted(wait)} s from now`}: set DOCKERHUB_USERNAME and DOCKERHUB_TOKEN on the mirror`,
+      `a limit is reached${until}: set DOCKERHUB_USERNAME and DOCKERHUB_TOKEN on the mirror`,
     );
+  }
   if (status >= 300 && status < 400)
     return new PullProblem(
       detail,

@@ -102,6 +102,14 @@ function judgeApi(url: URL, { status, headers, body, headersMs }: ProbeAnswer): 
     };
   }
   if (status === 401 || status === 403) return judgeRefusal(headers, { status, measured });
+  // Whose limit it is, is found out where access is looked at.
+  if (status === 429)
+    return {
+      status: "warning",
+      detail: `GET /v2/ was answered 429 (${quoted(body.slice(0, 200))})`,
+      advice: "clients that ping first stop here until the limit ends: see access below",
+      measured,
+    };
   if (status !== 200) {
     const what = status === 404 ? "there is no registry under this URL" : "the mirror is failing";
     return {

@@ -4,7 +4,8 @@
 #   sh FOLDER/apply.sh DAEMON_JSON CONFIG_TOML
 #
 # Sent and started by ship.sh, as root. FOLDER holds the files that change, the sums of those that the job saw here, what
-# the daemon has to do (`action`) and the mirrors it should then have. FOLDER is removed at the end.
+# the daemon has to do (`action`), why a restart would end containers (`ends`, empty where it would not) and the mirrors
+# it should then have. FOLDER is removed at the end.
 set -eu
 umask 077
 # What was begun is ended, whether somebody still listens or not.
@@ -30,7 +31,7 @@ fail() {
 
 trap 'rm -rf "$stage"' EXIT
 
-exec 9>/run/tidepool-runner.lock
+exec 9>"${TIDEPOOL_LOCK:-/run/tidepool-runner.lock}"
 if command -v flock >/dev/null; then
   flock -n 9 || fail "another change is under way on this host"
 fi
@@ -61,7 +62,13 @@ install_file() {
 }
 
 put_back() {
-  if [ -e "$1.tidepool-before" ]; then mv -f "$1.tidepool-before" "$1"; else rm -f "$1"; fi
+  if [ -e "$1.tidepool-before" ]; then
+    mv -f "$1.tidepool-before" "$1"
+    # GitLab Runner loads a file that is younger than the one it has.
+    touch "$1"
+  else
+    rm -f "$1"
+  fi
 }
 
 docker_info() {
@@ -100,9 +107,30 @@ check_daemon_json() {
   fi
   [ "$(cat "$stage/action")" = restart ] || return 0
   docker_answers || return 0
-  [ "$(docker_info '{{.LiveRestoreEnabled}}')" != true ] || return 0
-  [ -z "$(docker ps --quiet)" ] ||
-    fail "this change needs a restart of dockerd, which would end the containers that run: set live-restore first, or wait until none does"
+  if [ "$(docker_info '{{.LiveRestoreEnabled}}')" != true ]; then
+    ends="set live-restore first"
+  else
+    # The daemon that ends leaves them running; the one that comes up has to take them over.
+    ends=$(cat "$stage/ends")
+  fi
+  [ -n "$ends" ] || return 0
+  # A daemon that does not say what runs is taken to run something.
+  running=$(timeout 10 docker ps --quiet 2>/dev/null) || running=unknown
+  [ -z "$running" ] ||
+    fail "this change needs a restart of dockerd, which would end the containers that run: $ends, or wait until none does"
+}
+
+# GitLab Runner logs what it cannot load and goes on with what it had, so that a bad file shows at its next start. It
+# looks at the file first, where it is here: `list` says "Listing …" once it has loaded it, and exits 0 in any case.
+check_config_toml() {
+  check_unchanged config.toml "$config_toml"
+  command -v gitlab-runner >/dev/null || return 0
+  if timeout 30 gitlab-runner list --config "$stage/config.toml" >"$stage/list" 2>&1 &&
+    grep -q 'Listing configured runners' "$stage/list"; then
+    return 0
+  fi
+  # It lists tokens: no line that has one is shown, nor what stands in quotes.
+  fail "gitlab-runner does not load config.toml: $(grep -v 'Token=' "$stage/list" | tail -n 1 | sed 's/"[^"]*"/"…"/g')"
 }
 
 apply_daemon_json() {
@@ -124,7 +152,12 @@ apply_daemon_json() {
   }
   say "apply: dockerd does not run with this daemon.json; putting the old one back (journalctl -u docker tells why)"
   put_back "$daemon_json"
-  if docker_answers; then
+  if [ -e "$stage/config.toml" ]; then
+    put_back "$config_toml"
+    say "apply: the old config.toml is back too"
+  fi
+  # A daemon that was restarted has keys of the new file that no reload takes away.
+  if [ "$action" = reload ] && docker_answers; then
     systemctl reload docker || :
   else
     # systemd gives up on a unit that fails too often.
@@ -144,14 +177,14 @@ apply_config_toml() {
     if ! systemctl is-active --quiet gitlab-runner; then
       put_back "$config_toml"
       systemctl restart gitlab-runner || :
-      fail "gitlab-runner ended with this config.toml; the old one is back"
+      fail "gitlab-runner ended with this config.toml; the old one is back, and daemon.json is as it was"
     fi
   fi
   say "config.toml: in place; GitLab Runner loads it by itself"
 }
 
-# Both are looked at before either is touched.
+# Both are looked at before either is touched. daemon.json comes last: to take that back may need a restart.
 if [ -e "$stage/daemon.json" ]; then check_daemon_json; fi
-if [ -e "$stage/config.toml" ]; then check_unchanged config.toml "$config_toml"; fi
-if [ -e "$stage/daemon.json" ]; then apply_daemon_json; fi
+if [ -e "$stage/config.toml" ]; then check_config_toml; fi
 if [ -e "$stage/config.toml" ]; then apply_config_toml; fi
+if [ -e "$stage/daemon.json" ]; then apply_daemon_json; fi

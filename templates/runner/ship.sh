@@ -84,9 +84,10 @@ ship() {
   fi
   rm -f "$stage"/*.before
   cp "$here/apply.sh" "$stage"
-  # By standard input: no secret in a command line, nothing left behind where the connection breaks.
+  # By standard input: no secret in a command line, and nothing left behind where the connection breaks. (Over there a
+  # signal waits until apply.sh has ended.)
   status=0
-  tar -C "$stage" -cf - . | remote "umask 077 && d=\$(mktemp -d) && tar -C \"\$d\" -xf - && $sudo sh \"\$d/apply.sh\" $daemon_json $config_toml" ||
+  tar -C "$stage" -cf - . | remote "umask 077 && d=\$(mktemp -d) && trap 'rm -rf \"\$d\"' EXIT HUP INT TERM && tar -C \"\$d\" -xf - && $sudo sh \"\$d/apply.sh\" $daemon_json $config_toml" ||
     status=$?
   [ "$status" -eq 0 ] || fail 1 "$name: not put in force (ended with $status); see above"
   echo "$name: done"

@@ -71,6 +71,7 @@ it("goes back to the version before where the new one does not work, and fails",
   expect(code).toBe(1);
   expect(output).toContain("FAILED   api");
   expect(output).toContain("the new version did not work; the one before is back, and works");
+  expect(output).toContain("WARNING: with that version its secrets are back: ACCESS.");
   const [first, second, third] = deployed();
   expect(second).not.toBe(first);
   expect(third).toBe(first);
@@ -91,6 +92,60 @@ it("says so where the cause is not in the code: the version before does not work
   const { code, output } = await deploy(OPEN);
   expect(code).toBe(1);
   expect(output).toContain("the one before does not either: the cause lies outside the code");
+});
+
+it("is not deceived by the version before, which goes on answering for a moment", async () => {
+  expect((await deploy(OPEN)).code).toBe(0);
+  edge.lateMs = 7_000;
+  const { code, output } = await deploy({ ACCESS: "nonsense" }, { TIDEPOOL_SETTLE_SECONDS: "20" });
+  expect({ code, output }).toMatchObject({ code: 1 });
+  expect(output).toContain("the new version did not work; the one before is back, and works");
+  expect(deployed()[2]).toBe(deployed()[0]);
+  expect(await pull()).toBe(200);
+});
+
+it("waits for the version that it deployed", async () => {
+  expect((await deploy(OPEN)).code).toBe(0);
+  edge.lateMs = 7_000;
+  const { code, output } = await deploy(OPEN, { TIDEPOOL_SETTLE_SECONDS: "60" });
+  expect({ code, output }).toMatchObject({ code: 0 });
+  const health = await fetch(`${edge.url}/healthz`);
+  expect(health.headers.get("X-Tidepool-Version")).toBe(deployed()[1]);
+});
+
+it("takes nothing back where Docker Hub was away before and still is", async () => {
+  const file = join(folder, "first.json");
+  await writeFile(file, JSON.stringify(OPEN));
+  const first = ["wrangler", "deploy", "--env", "", "--secrets-file", file] as const;
+  expect((await runWith(cloudflare, [...first])).code).toBe(0);
+  hub.faults.registry = "503";
+  const { code, output } = await deploy(OPEN);
+  expect({ code, output }).toMatchObject({ code: 1 });
+  expect(output).toContain("before this deployment these fail already: pull");
+  expect(output).toContain("the new version is up and stays: pull failed before it too");
+  expect(deployed()).toHaveLength(2);
+});
+
+it("deploys nothing where Cloudflare does not tell what to go back to", async () => {
+  expect((await deploy(OPEN)).code).toBe(0);
+  const list = "GET workers/scripts/tidepool/deployments";
+  cloudflare.failing.add(list);
+  const { code, output } = await deploy(OPEN);
+  expect(code).toBe(1);
+  expect(output).toContain("Cloudflare does not tell what is deployed now");
+  expect(output).toContain("An unknown error has occurred");
+  expect(deployed()).toHaveLength(1);
+});
+
+it("goes back to the version that had most of the traffic where two shared it", async () => {
+  expect((await deploy(OPEN)).code).toBe(0);
+  expect((await deploy(OPEN)).code).toBe(0);
+  const [first = ""] = deployed();
+  must(cloudflare.workers.get("tidepool")).sharing = { version: first, percentage: 90 };
+  const { code, output } = await deploy({ ACCESS: "nonsense" });
+  expect(code).toBe(1);
+  expect(output).toContain(`going back to version ${first}`);
+  expect(deployed().at(-1)).toBe(first);
 });
 
 it("goes back where wrangler fails only after the new version is up", async () => {
@@ -127,6 +182,8 @@ it.each([
   [{ TIDEPOOL_MIRROR: "" }, "TIDEPOOL_MIRROR is not set"],
   [{ CLOUDFLARE_API_TOKEN: "" }, "CLOUDFLARE_API_TOKEN is not set"],
   [{ TIDEPOOL_SETTLE_SECONDS: "soon" }, "TIDEPOOL_SETTLE_SECONDS must be"],
+  [{ TIDEPOOL_VARS: "SOURCES=a\nelse" }, "TIDEPOOL_VARS must be lines of NAME=VALUE"],
+  [{ TIDEPOOL_VARS: "ADMIN_TOKEN=hunter2" }, "ADMIN_TOKEN is a secret"],
   [{ TIDEPOOL_SECRETS: "/etc/hostname" }, "TIDEPOOL_SECRETS must be a file with one JSON object"],
 ])("asks nothing of Cloudflare where it is used wrongly: %j", async (env, message) => {
   const { code, output } = await deploy(null, env);

@@ -28,6 +28,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+const binding = (name: string, text: string) => ({ type: "plain_text", name, text });
+
 describe.skipIf(!hasTools)(
   "the deploy template, run by gitlab-ci-local",
   { timeout: 300_000 },
@@ -61,7 +63,13 @@ describe.skipIf(!hasTools)(
     });
 
     it("checks the release, deploys it and examines the mirror", async () => {
-      const inputs = { mirror: edge.url, source: release.source, sha256: release.sha256 };
+      const upstreams = '{"registry.example": {"url": "https://registry.example:5000"}}';
+      const inputs = {
+        mirror: edge.url,
+        source: release.source,
+        sha256: release.sha256,
+        vars: `QUOTA_WARNING_PERCENT=33\nUPSTREAMS=${upstreams}\n`,
+      };
       const project = await createProject(join(folder, "deploy"), "deploy/template.yml", {
         inputs,
       });
@@ -80,6 +88,9 @@ describe.skipIf(!hasTools)(
       expect(output).toContain(`deploy: ${edge.url} works`);
       expect(output).not.toContain(token);
       expect(cloudflare.complaints).toEqual([]);
+      const bound = cloudflare.workers.get("tidepool")?.versions[0]?.bindings;
+      expect(bound).toContainEqual(binding("QUOTA_WARNING_PERCENT", "33"));
+      expect(bound).toContainEqual(binding("UPSTREAMS", upstreams));
       expect((await fetch(`${edge.url}/v2/library/hello-world/manifests/latest`)).status).toBe(200);
     });
   },

@@ -44,12 +44,13 @@ export interface RunnerHost {
 
 /**
  * `systemctl` as docker.service of Debian has it: reload is SIGHUP to the main process (ExecReload), restart ends it and
- * starts it anew, and fails where it does not stay up. GitLab Runner is a unit that is active for ever.
+ * starts it anew, and fails where it does not stay up. GitLab Runner is a unit that is active but with a config.toml that
+ * says "ends".
  */
 function systemctl(folder: string): string {
   return `#!/bin/sh
 unit=$2
-[ "$1" != is-active ] || { unit=$3; [ "$unit" = gitlab-runner ] && exit 0; kill -0 "$(cat ${folder}/pid)"; exit; }
+[ "$1" != is-active ] || { unit=$3; if [ "$unit" = gitlab-runner ]; then ! grep -qs ends ${folder}/etc/config.toml; exit; fi; kill -0 "$(cat ${folder}/pid)"; exit; }
 echo "$*" >>${folder}/calls
 start() {
   setsid /usr/sbin/dockerd --config-file=${folder}/daemon.json --data-root=${folder}/data --exec-root=${folder}/exec \\
@@ -72,7 +73,7 @@ case "$1 $unit" in
   "reload docker") kill -HUP "$(cat ${folder}/pid)" ;;
   "restart docker") end; start ;;
   "stop docker") end ;;
-  "reset-failed docker") ;;
+  "reset-failed docker" | "restart gitlab-runner") ;;
   *) echo "systemctl: $*?" >&2; exit 5 ;;
 esac
 `;
@@ -146,7 +147,12 @@ async function startSshd(
   for (const name of ["host_key", "user_key"])
     await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(folder, name)]);
   const port = await freePort("127.0.0.1");
-  const variables = Object.entries({ ...env, TIDEPOOL_PATIENCE_SECONDS: "15" });
+  const variables = Object.entries({
+    ...env,
+    TIDEPOOL_PATIENCE_SECONDS: "15",
+    // Each host of the tests has its own, as if it were another machine.
+    TIDEPOOL_LOCK: join(folder, "lock"),
+  });
   const config = [
     `HostKey ${join(folder, "host_key")}`,
     `ListenAddress 127.0.0.1:${port}`,

@@ -47,7 +47,10 @@ describe("npx wrangler deploy", { timeout: 180_000 }, () => {
     expect([...cloudflare.buckets]).toEqual(["tidepool"]);
     expect(cloudflare.workers.get("tidepool")?.classes).toContain("LedgerObject");
     expect(cloudflare.workers.get("tidepool")?.onSubdomain).toBe(true);
-    expect(await get("/healthz")).toBe(200);
+    const health = await fetch(`${edge.url}/healthz`);
+    expect(await health.json()).toEqual({ status: "ok" });
+    const [deployed] = cloudflare.workers.get("tidepool")?.deployed ?? [];
+    expect(health.headers.get("X-Tidepool-Version")).toBe(deployed);
     expect(await get("/v2/")).toBe(200);
     for (const path of ["/v2/library/hello-world/manifests/latest", "/v2/_catalog", "/api/stats"])
       expect([path, await get(path)]).toEqual([path, 403]);
@@ -100,6 +103,7 @@ describe("npx wrangler deploy", { timeout: 180_000 }, () => {
 
 interface Environment {
   readonly vars: Readonly<Record<string, string>>;
+  readonly version_metadata: unknown;
   readonly r2_buckets: readonly { readonly binding: string; readonly bucket_name: string }[];
   readonly durable_objects: { readonly bindings: readonly unknown[] };
 }
@@ -127,6 +131,7 @@ it("gives staging what production binds, and another bucket", async () => {
   const { staging } = production.env;
   expect(staging.vars).toEqual(production.vars);
   expect(staging.durable_objects).toEqual(production.durable_objects);
+  expect(staging.version_metadata).toEqual(production.version_metadata);
   const buckets = production.r2_buckets.map(({ binding, bucket_name: name }) => ({
     binding,
     bucket_name: `${name}-staging`,

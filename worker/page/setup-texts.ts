@@ -30,7 +30,7 @@ export const SETUPS: readonly Setup[] = [
   {
     client: "dockerd",
     name: "Docker daemon",
-    target: "/etc/docker/daemon.json, then restart dockerd",
+    target: "/etc/docker/daemon.json, then reload dockerd",
     file: "daemon.json",
     inContainer: false,
     text: dockerd,
@@ -130,13 +130,21 @@ function warnOfLoopback(isLoopback: boolean): string {
     : "";
 }
 
-function containerd({ origin }: MirrorAddress): string {
+/** A secret that is in the address already goes in no header. */
+function containerd({ origin, location, host }: MirrorAddress): string {
+  const header = `
+# A secret can go in a header in place of the address:
+#   [host."${origin}".header]
+#     Authorization = "Bearer SECRET"
+`;
   return `# /etc/containerd/certs.d/docker.io/hosts.toml
 server = "https://registry-1.docker.io"
 
 [host."${origin}"]
   capabilities = ["pull", "resolve"]
-`;
+
+# Another registry, such as ghcr.io: the same in /etc/containerd/certs.d/ghcr.io/hosts.toml, with server = "https://ghcr.io".
+${location === host ? header : ""}`;
 }
 
 function buildkit({ host, location, isPlain }: MirrorAddress): string {
@@ -155,7 +163,10 @@ location = "docker.io"
 
 [[registry.mirror]]
 location = "${location}"
-${isPlain ? "insecure = true\n" : ""}`;
+${isPlain ? "insecure = true\n" : ""}
+# Another registry, such as ghcr.io: the same two sections, with "ghcr.io" in the first and in the second
+#   location = "${location}/ghcr.io"
+`;
 }
 
 /** One line, to be put behind the executor's other arguments. */

@@ -2,10 +2,12 @@ import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { createTarget } from "../../../bot/doctor/target.ts";
 import { parseMirror } from "../../../bot/files/mirror.ts";
 import { parseImageReference } from "../../../worker/oci/reference.ts";
+import { noFaults } from "../../helpers/fake-hub/faults.ts";
 import { type FakeHub, startFakeHub } from "../../helpers/fake-hub/hub.ts";
 import { createImage, syntheticContent } from "../../helpers/images.ts";
 import { type TestMirror, startTestMirror } from "../../helpers/mirror.ts";
 import { must } from "../verify/world.ts";
+import { serve } from "./hostile-server.ts";
 import { closing, diagnose } from "./run.ts";
 
 const SECRET = "k3v9w2p8z1x6c4b7n5m0";
@@ -66,6 +68,68 @@ it("sees that a mirror with a secret lets in those without", async () => {
   const mirror = await start("open,token:ci");
   const found = await diagnose(`${mirror.url.origin}/t/${SECRET}`);
   expect(found.checks["access"]?.detail).toContain("and without it too (200)");
+});
+
+it("says that its address is not listened to, and not that it was let in", async () => {
+  const mirror = await start("token:ci");
+  for (let tries = 0; tries < 11; tries += 1)
+    await fetch(
+      `${mirror.url.origin}/t/${String.fromCodePoint(98 + tries).repeat(20)}/v2/_catalog`,
+    );
+  const found = await diagnose(`${mirror.url.origin}/t/${WRONG}`);
+  expect(found.checks["access"]).toMatchObject({
+    status: "failed",
+    measured: { statusWith: 429 },
+  });
+  expect(found.checks["access"]?.detail).toContain("too many wrong secrets");
+  expect(found.checks["pull"]).toMatchObject({ detail: "not tried, since access failed" });
+});
+
+it("tells who is let in while Docker Hub is away", async () => {
+  const mirror = await start("token:ci");
+  hub.faults.registry = "503";
+  const found = await diagnose(`${mirror.url.origin}/t/${SECRET}`);
+  hub.faults = noFaults();
+  expect(found.checks["access"]).toMatchObject({
+    status: "ok",
+    detail: "let in with the secret (503), refused without it (403)",
+  });
+  expect(found.checks["pull"]?.status).toBe("failed");
+});
+
+it.each([429, 503])("cannot tell who is let in by a %s that nothing explains", async (status) => {
+  const { origin } = await serve((request, response) => {
+    const isPing = request.url?.endsWith("/v2/") === true;
+    response.writeHead(isPing ? 200 : status, {
+      "Docker-Distribution-Api-Version": "registry/2.0",
+    });
+    response.end();
+  });
+  const without = await diagnose(origin);
+  const within = await diagnose(`${origin}/t/${SECRET}`);
+  for (const found of [without, within])
+    expect(found.checks["access"]).toMatchObject({
+      status: "unknown",
+      detail: `whether this client is let in cannot be told: it was answered ${status}`,
+    });
+});
+
+it("blames no account for a pull that the mirror's own limiter refuses", async () => {
+  const { origin } = await serve((request, response) => {
+    const isManifest = request.url?.includes("/manifests/") === true && request.method === "GET";
+    response.writeHead(isManifest ? 429 : 200, {
+      "Docker-Distribution-Api-Version": "registry/2.0",
+      "Retry-After": "540",
+    });
+    const errors = [
+      { code: "TOOMANYREQUESTS", message: "too many wrong secrets from this address" },
+    ];
+    response.end(isManifest ? JSON.stringify({ errors }) : undefined);
+  });
+  const found = await diagnose(origin);
+  expect(found.checks["pull"]?.advice).toMatch(
+    /^the mirror does not listen to this address, until 540 s from now/,
+  );
 });
 
 it.each([

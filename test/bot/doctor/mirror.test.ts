@@ -121,7 +121,9 @@ describe("a mirror whose upstream has trouble", () => {
     const found = await diagnose(mirror.url.origin, [], { TIDEPOOL_TOKEN: ADMIN_TOKEN });
     expect(found.exitCode).toBe(0);
     expect(found.checks["quota"]).toMatchObject({ status: "warning" });
-    expect(found.checks["quota"]?.detail).toMatch(/^\d of 100 pulls left in 6 h \(anonymous\)$/);
+    expect(found.checks["quota"]?.detail).toMatch(
+      /^\d of 100 pulls left at Docker Hub in 6 h \(anonymous\)$/,
+    );
   });
 
   it("is warned of where it serves from its store alone", async () => {

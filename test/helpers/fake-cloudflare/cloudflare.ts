@@ -76,6 +76,7 @@ async function handle(state: CloudflareState, request: IncomingMessage): Promise
   const base = `/client/v4/accounts/${state.accountId}/`;
   const asked = `${request.method} ${url.pathname.replace(base, "")}`;
   state.requests.push(asked);
+  if (state.failing.has(asked)) throw new ApiFailure(400, 10013, "An unknown error has occurred.");
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const type = request.headers["content-type"] ?? "";

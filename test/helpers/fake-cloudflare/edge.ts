@@ -6,6 +6,8 @@ import type { Version } from "./state.ts";
 /** Where deployed versions answer, at an address that stays. */
 export interface Edge {
   readonly url: string;
+  /** For how long the version before goes on answering after a deployment; at Cloudflare it is seconds. */
+  lateMs: number;
   close(): Promise<void>;
 }
 
@@ -20,21 +22,32 @@ export async function startEdge(
 ): Promise<Edge> {
   const port = await freePort("127.0.0.1");
   let running: Miniflare | null = null;
-  cloudflare.edge = async (version) => {
+  let switching = Promise.resolve();
+  const edge = { url: `http://127.0.0.1:${port}`, lateMs: 0, close };
+  const put = async (version: Version): Promise<void> => {
     await running?.dispose();
     running = run(version, { port, changes });
     await running.ready;
   };
-  return {
-    url: `http://127.0.0.1:${port}`,
-    close: async () => {
-      await running?.dispose();
-    },
+  async function close(): Promise<void> {
+    await switching;
+    await running?.dispose();
+  }
+  cloudflare.edge = async (version) => {
+    const before = switching;
+    const { lateMs } = edge;
+    switching = (async () => {
+      await before;
+      if (lateMs > 0) await new Promise((resolve) => setTimeout(resolve, lateMs));
+      await put(version);
+    })();
+    if (lateMs === 0) await switching;
   };
+  return edge;
 }
 
 function run(
-  { bindings, code, metadata }: Version,
+  { id, bindings, code, metadata }: Version,
   { port, changes }: { readonly port: number; readonly changes: Readonly<Record<string, string>> },
 ): Miniflare {
   const named = (type: string) => bindings.filter((binding) => binding.type === type);
@@ -48,6 +61,9 @@ function run(
       compatibilityDate: metadata.compatibility_date,
       bindings: {
         ...Object.fromEntries(texts.map(({ name, text = "" }) => [name, text])),
+        ...Object.fromEntries(
+          named("version_metadata").map(({ name }) => [name, { id, tag: "", timestamp: "" }]),
+        ),
         ...changes,
       },
       r2Buckets: Object.fromEntries(

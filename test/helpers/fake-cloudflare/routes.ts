@@ -141,6 +141,7 @@ async function putScript(state: CloudflareState, request: Routed): Promise<unkno
   const version = await upload(state, name, await formOf(request));
   const worker = find(state, name);
   worker.deployed.push(version.id);
+  worker.sharing = null;
   await state.edge?.(version);
   return {
     id: name,
@@ -174,7 +175,9 @@ function findVersion({ versions }: FakeWorker, id: string): unknown {
 }
 
 /** The newest first. */
-function deploymentsOf({ deployed }: FakeWorker): unknown[] {
+function deploymentsOf({ deployed, sharing }: FakeWorker): unknown[] {
+  const share = sharing?.percentage ?? 0;
+  const other = sharing === null ? [] : [{ version_id: sharing.version, percentage: share }];
   return deployed.toReversed().map((id, position) => ({
     id: `${id}-${position}`,
     source: "wrangler",
@@ -182,7 +185,10 @@ function deploymentsOf({ deployed }: FakeWorker): unknown[] {
     author_email: "pipeline@example.com",
     created_on: new Date(Date.now() - position * 1000).toISOString(),
     annotations: {},
-    versions: [{ version_id: id, percentage: 100 }],
+    versions: [
+      { version_id: id, percentage: position === 0 ? 100 - share : 100 },
+      ...(position === 0 ? other : []),
+    ],
   }));
 }
 
@@ -195,6 +201,7 @@ async function deploy(state: CloudflareState, worker: FakeWorker, body: Buffer):
   if (version.migrationTag !== worker.migrationTag)
     throw new ApiFailure(400, 10211, "A Durable Object migration has occurred since that version.");
   worker.deployed.push(version.id);
+  worker.sharing = null;
   await state.edge?.(version);
   return { id: version.id };
 }

@@ -43,6 +43,8 @@ export interface FakeWorker {
   readonly versions: Version[];
   /** Of the versions, the one that answers now; earlier ones before it. */
   readonly deployed: string[];
+  /** A version that has this share of the traffic beside the newest deployment's own, which has the rest. */
+  sharing: { readonly version: string; readonly percentage: number } | null;
   readonly classes: Set<string>;
   migrationTag: string | null;
   crons: readonly string[];
@@ -63,6 +65,8 @@ export interface CloudflareState {
   readonly requests: string[];
   /** What no real API would have been asked for. */
   readonly complaints: string[];
+  /** Requests that are refused, as `requests` has them. */
+  readonly failing: Set<string>;
   /** Puts a version to work, as the edge does as soon as it is deployed. */
   edge: ((version: Version) => Promise<void>) | null;
 }
@@ -77,6 +81,7 @@ export function emptyAccount(): CloudflareState {
     workers: new Map(),
     requests: [],
     complaints: [],
+    failing: new Set(),
     edge: null,
   };
 }

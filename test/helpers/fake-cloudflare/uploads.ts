@@ -55,6 +55,7 @@ function createWorker(): FakeWorker {
   return {
     versions: [],
     deployed: [],
+    sharing: null,
     classes: new Set(),
     migrationTag: null,
     crons: [],

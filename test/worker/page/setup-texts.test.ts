@@ -22,6 +22,15 @@ const LOOPBACK =
 const RUNNER =
   "# Starts Docker in Docker for every job of this runner: leave it out of the jobs' own services.\n";
 
+const OTHERS =
+  '\n# Another registry, such as ghcr.io: the same in /etc/containerd/certs.d/ghcr.io/hosts.toml, with server = "https://ghcr.io".\n';
+
+/** What follows in containerd's file, and in Podman's. */
+const containerdMore = (origin: string): string =>
+  `${OTHERS}\n# A secret can go in a header in place of the address:\n#   [host."${origin}".header]\n#     Authorization = "Bearer SECRET"\n`;
+const podmanMore = (location: string): string =>
+  `\n# Another registry, such as ghcr.io: the same two sections, with "ghcr.io" in the first and in the second\n#   location = "${location}/ghcr.io"\n`;
+
 const TEXTS: readonly (readonly [client: string, mirror: MirrorAddress, text: string])[] = [
   ["dockerd", secure, '{\n  "registry-mirrors": [\n    "https://mirror.example.com"\n  ]\n}\n'],
   ["dockerd", plain, '{\n  "registry-mirrors": [\n    "http://127.0.0.1:8787"\n  ]\n}\n'],
@@ -48,12 +57,12 @@ const TEXTS: readonly (readonly [client: string, mirror: MirrorAddress, text: st
   [
     "containerd",
     secure,
-    '# /etc/containerd/certs.d/docker.io/hosts.toml\nserver = "https://registry-1.docker.io"\n\n[host."https://mirror.example.com"]\n  capabilities = ["pull", "resolve"]\n',
+    `# /etc/containerd/certs.d/docker.io/hosts.toml\nserver = "https://registry-1.docker.io"\n\n[host."https://mirror.example.com"]\n  capabilities = ["pull", "resolve"]\n${containerdMore("https://mirror.example.com")}`,
   ],
   [
     "containerd",
     plain,
-    '# /etc/containerd/certs.d/docker.io/hosts.toml\nserver = "https://registry-1.docker.io"\n\n[host."http://127.0.0.1:8787"]\n  capabilities = ["pull", "resolve"]\n',
+    `# /etc/containerd/certs.d/docker.io/hosts.toml\nserver = "https://registry-1.docker.io"\n\n[host."http://127.0.0.1:8787"]\n  capabilities = ["pull", "resolve"]\n${containerdMore("http://127.0.0.1:8787")}`,
   ],
   [
     "buildkit",
@@ -68,12 +77,12 @@ const TEXTS: readonly (readonly [client: string, mirror: MirrorAddress, text: st
   [
     "podman",
     secure,
-    '# /etc/containers/registries.conf.d/tidepool.conf\n[[registry]]\nprefix = "docker.io"\nlocation = "docker.io"\n\n[[registry.mirror]]\nlocation = "mirror.example.com"\n',
+    `# /etc/containers/registries.conf.d/tidepool.conf\n[[registry]]\nprefix = "docker.io"\nlocation = "docker.io"\n\n[[registry.mirror]]\nlocation = "mirror.example.com"\n${podmanMore("mirror.example.com")}`,
   ],
   [
     "podman",
     plain,
-    '# /etc/containers/registries.conf.d/tidepool.conf\n[[registry]]\nprefix = "docker.io"\nlocation = "docker.io"\n\n[[registry.mirror]]\nlocation = "127.0.0.1:8787"\ninsecure = true\n',
+    `# /etc/containers/registries.conf.d/tidepool.conf\n[[registry]]\nprefix = "docker.io"\nlocation = "docker.io"\n\n[[registry.mirror]]\nlocation = "127.0.0.1:8787"\ninsecure = true\n${podmanMore("127.0.0.1:8787")}`,
   ],
   ["kaniko", secure, "--registry-mirror=mirror.example.com\n"],
   ["kaniko", plain, "--registry-mirror=127.0.0.1:8787 --insecure-registry=127.0.0.1:8787\n"],
@@ -166,6 +175,12 @@ test.each([
   ],
 ])("%s is told an address with a path where it takes one", (client, expected) => {
   expect(findSetup(client)?.text(own)).toContain(expected);
+});
+
+test("containerd is told of no header where its address has the secret", () => {
+  const text = findSetup("containerd")?.text(own);
+  expect(text).toContain(OTHERS);
+  expect(text).not.toContain("header");
 });
 
 test.each(["/t/", "/t/k3y/", "/t/K3Y", "/x/k3y", '/t/k3y"', "/t/k3y\n"])(

@@ -186,7 +186,7 @@ describe("the page", () => {
 
   test("shows a client what to paste, whatever is known", () => {
     for (const activity of ["none", "unreadable", noActivity()] as const)
-      expect(words(activity)).toContain("Goes into /etc/docker/daemon.json, then restart dockerd.");
+      expect(words(activity)).toContain("Goes into /etc/docker/daemon.json, then reload dockerd.");
   });
 
   test("of hostile names stays small and holds none of them as markup", () => {
