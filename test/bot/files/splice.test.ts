@@ -102,7 +102,7 @@ describe("an edited file is taken for right", () => {
 
   it("where the changes of several edits each name the places of the source", () => {
     const add = (at: number, value: string): Edit =>
-      editOf([splice(at, at), splice(at + 100, at + 100)], [{ op: "add", path: [at], value }]);
+      editOf([splice(at, at), splice(100 - at, 100 - at)], [{ op: "add", path: [at], value }]);
     const after = ["x", "a", "y", "b"];
     expect(verifyEdits(["a", "b"], after, [add(0, "x"), add(1, "y")])).toBe(true);
     expect(verifyEdits(["a", "b"], after, [add(1, "y"), add(0, "x")])).toBe(true);

@@ -79,6 +79,9 @@ describe("a TOML file", () => {
       message: expect.stringMatching(/\w/),
     });
     expect(tomlData("a = \n")).toBeNull();
+    // Allowed by TOML 1.1, and not by what reads a runner's file.
+    expect(readToml("a = {\n  b = 1\n}\n")).toMatchObject({ line: 2 });
+    expect(tomlData("a = {\n  b = 1\n}\n")).toBeNull();
   });
 
   it("gives the text of texts alone, and a list where all of it is texts", () => {

@@ -9,6 +9,7 @@ afterEach(() => vi.useRealTimers());
 test("a range may take eight seconds and one more for each MiB", () => {
   expect(transferMs({ first: 0, last: 0 })).toBe(8_000);
   expect(transferMs({ first: 5 * MIB, last: 37 * MIB })).toBe(40_000);
+  expect(transferMs({ first: 0, last: 1 })).toBe(8_001);
 });
 
 test("a deadline aborts when its time is over, and not before", () => {
