@@ -39,6 +39,7 @@ describe("a JSON file", () => {
     ["[1]", "no-object", 1],
     ['\n"text"', "no-object", 1],
     ["null", "no-object", 1],
+    ['"{{ value }}"', "no-object", 1],
   ])("%j is a problem: %s on line %i", (source, kind, line) => {
     expect(readJson(source)).toMatchObject({
       kind,
