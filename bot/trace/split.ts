@@ -100,7 +100,8 @@ export class LineSplitter {
       return;
     }
     this.#flush();
-    const stream = Number.parseInt(source, 16);
+    // The letter is none of the number's: `E`, of standard error, is a hexadecimal digit too.
+    const stream = Number.parseInt(source.slice(0, 2), 16);
     this.#pending = {
       number: this.#number,
       text: body,

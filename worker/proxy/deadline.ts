@@ -7,7 +7,7 @@ const SLOWEST_BYTES_PER_SECOND = 1024 * 1024;
 
 /** How long a range may take, in milliseconds: a connection that stays silent is given up after that. */
 export function transferMs(range: ByteRange): number {
-  return HEAD_MS + ((range.last - range.first) / SLOWEST_BYTES_PER_SECOND) * 1000;
+  return HEAD_MS + Math.ceil(((range.last - range.first) / SLOWEST_BYTES_PER_SECOND) * 1000);
 }
 
 /** A deadline that can be put off once it is known how much there is to do. */

@@ -192,6 +192,21 @@ describe("odd files", () => {
       `services:\n  - &d { name: "docker:$[[ inputs.v ]]-dind", command: [${FLAG}] }\n`,
     ],
     [
+      "an input in brackets, in single quotes",
+      "services: ['docker:$[[ inputs.v ]]-dind']\n",
+      `services: [{ name: 'docker:$[[ inputs.v ]]-dind', command: [${FLAG}] }]\n`,
+    ],
+    [
+      "braces with a name alone",
+      "services: [{name: docker:dind}]\n",
+      `services: [{name: docker:dind, command: [${FLAG}]}]\n`,
+    ],
+    [
+      "braces with much more, and a key without a value at the end",
+      "services:\n  - { name: docker:dind, alias: docker, variables: {A: b}, entrypoint }\n",
+      `services:\n  - { name: docker:dind, alias: docker, variables: {A: b}, entrypoint, command: [${FLAG}] }\n`,
+    ],
+    [
       "JSON",
       '{"services": ["docker:dind"]}',
       `{"services": [{ name: "docker:dind", command: [${FLAG}] }]}`,

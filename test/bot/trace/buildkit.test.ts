@@ -81,3 +81,75 @@ describe("BuildKit on a terminal", () => {
     ]);
   });
 });
+
+describe("BuildKit's steps", () => {
+  it("are told apart by number where they run at once", () => {
+    const log = [
+      "#4 [a 1/2] FROM docker.io/library/node:22",
+      "#5 [b 1/2] FROM docker.io/library/redis:7",
+      "#6 [c 1/2] FROM docker.io/library/alpine:3",
+      `#4 ${digest("11")} 1.5MB / 29.15MB 0.2s`,
+      "#6 CACHED",
+      "#9 CACHED",
+      `#9 ${digest("11")} 1.5MB / 29.15MB 0.2s`,
+    ];
+    expect(images(read(log.join("\n")))).toEqual([
+      "buildkit docker.io/library/node:22 downloaded",
+      "buildkit docker.io/library/redis:7 named",
+      "buildkit docker.io/library/alpine:3 cached",
+    ]);
+  });
+
+  it("are told apart by what stands below them on a terminal", () => {
+    const log = [
+      "=> [a 1/2] FROM docker.io/library/node:22  0.1s",
+      `=> => ${digest("11")} 1.5MB / 29.15MB  0.2s`,
+      "=> [b 1/2] FROM docker.io/library/redis:7  0.1s",
+      "=> [c 1/2] FROM docker.io/library/alpine:3  0.1s",
+      `=> => ${digest("11")} 1.5MB / 29.15MB  0.2s`,
+    ];
+    expect(images(read(log.join("\n")))).toEqual([
+      "buildkit docker.io/library/node:22 downloaded",
+      "buildkit docker.io/library/redis:7 named",
+      "buildkit docker.io/library/alpine:3 downloaded",
+    ]);
+  });
+
+  it("keep their names however many there are", () => {
+    const steps = Array.from({ length: 200 }, (_, n) => `#${n} [${n}/9] FROM a/b${n}:1`);
+    const log = [...steps, "#0 CACHED", "#199 CACHED"];
+    const cached = images(read(log.join("\n"))).filter((image) => image.endsWith(" cached"));
+    expect(cached).toEqual([
+      "buildkit docker.io/a/b0:1 cached",
+      "buildkit docker.io/a/b199:1 cached",
+    ]);
+  });
+});
+
+function token(scopes: string): string {
+  return `[auth] ${scopes} token for registry-1.docker.io`;
+}
+
+describe("a token for Docker Hub", () => {
+  it("is proof where BuildKit says so, and not where a step's command or an odd scope does", () => {
+    const log = [
+      "#4 [2/2] RUN echo team/app:pull token for registry-1.docker.io",
+      "#5 [auth] UPPER/app:pull token for registry-1.docker.io",
+      "#6 [auth] team/app:push token for registry-1.docker.io",
+      "#7 [auth] sharing credentials for registry-1.docker.io",
+    ];
+    expect(images(read(log.join("\n")))).toEqual([]);
+  });
+
+  it("counts from its first line, for each of its repositories", () => {
+    const log = [
+      `#4 ${token("team/a:pull team/b:pull")}`,
+      `#5 ${token("team/b:pull")}`,
+      "#6 [internal] load metadata for docker.io/team/b:2",
+    ];
+    expect(images(read(log.join("\n")))).toEqual([
+      "buildkit docker.io/team/b:2 named bypass at 1",
+      "buildkit docker.io/team/a asked bypass at 1",
+    ]);
+  });
+});

@@ -45,7 +45,38 @@ describe("kaniko", () => {
   });
 });
 
+describe("kaniko's words", () => {
+  it("name what is wanted before it is had", () => {
+    expect(images(read("INFO[0000] Retrieving image manifest python:3.12"))).toEqual([
+      "kaniko docker.io/library/python:3.12 named",
+    ]);
+  });
+
+  it("keep a name that the mirror's host does not stand before", () => {
+    const asked = "from mapped registry mirror.example.dev";
+    expect(images(read(`INFO[0001] Retrieving image python:3.12 ${asked}`))).toEqual([
+      "kaniko docker.io/library/python:3.12 asked via mirror.example.dev",
+    ]);
+  });
+
+  it("are none in a report that quotes them", () => {
+    const words = "Retrieving image python:3.12 from registry index.docker.io";
+    for (const before of ["> INFO[0001] ", "", "WARN[0001] ", "x [INFO] "])
+      expect(images(read(`${before}${words}`))).toEqual([]);
+    for (const line of [`[INFO] ${words}`, `{"level":"info","msg":"${words}","time":"x"}`])
+      expect(images(read(line))).toEqual([
+        "kaniko docker.io/library/python:3.12 downloaded bypass at 1",
+      ]);
+  });
+});
+
 describe("podman and buildah", () => {
+  it("say nothing of an image that was not tried", () => {
+    expect(images(read("Getting image source signatures\nCopying blob 2408cc74d12b done"))).toEqual(
+      [],
+    );
+  });
+
   it("are read with what was copied and what they had", () => {
     const log = [
       "STEP 1/2: FROM alpine",

@@ -115,6 +115,76 @@ describe("docker pull", () => {
   });
 });
 
+describe("docker pulls that never ended", () => {
+  it("are each named by what was said of them: a command, a missing image, a step, a prefix", () => {
+    const log = [
+      "$ docker pull ghcr.io/team/a:1 --quiet",
+      "1: Pulling from team/a",
+      `$ docker image pull ghcr.io/team/b@${digest("bb")}`,
+      `ghcr.io/team/b@${digest("bb")}: Pulling from team/b`,
+      "Unable to find image 'ghcr.io/team/c:1' locally",
+      "1: Pulling from team/c",
+      "Pulling db (ghcr.io/team/d:1)...",
+      "1: Pulling from team/d",
+      "Step 1/2 : FROM ghcr.io/team/e:1",
+      "1: Pulling from team/e",
+      "[ghcr.io/team/f:1] 1: Pulling from team/f",
+      `${digest("99")}: Pulling from library/alpine`,
+    ];
+    const trace = read(log.join("\n"));
+    expect(images(trace).toSorted()).toEqual(
+      [
+        `docker docker.io/library/alpine asked 9900`,
+        "docker ghcr.io/team/a:1 asked",
+        "docker ghcr.io/team/b asked bb00",
+        ...["c", "d", "e", "f"].map((name) => `docker ghcr.io/team/${name}:1 asked`),
+      ].toSorted(),
+    );
+    expect(trace.notes.map(({ kind }) => kind)).toEqual(["quiet"]);
+  });
+
+  it("stay open when another ends, or one that never began", () => {
+    const log = [
+      "1: Pulling from team/a",
+      "2: Pulling from library/b",
+      "Status: Image is up to date for redis:7",
+      "Status: Downloaded newer image for b:2",
+    ];
+    const trace = read(log.join("\n"));
+    expect(images(trace)).toEqual([
+      "docker docker.io/library/redis:7 asked",
+      "docker docker.io/library/b:2 downloaded",
+    ]);
+    expect(trace.notes).toMatchObject([{ kind: "unnamed", count: 1, evidence: { line: 1 } }]);
+  });
+});
+
+describe("a line that is a name and no more", () => {
+  const name = "docker.io/library/alpine:3";
+
+  it.each([
+    "$ docker pull -q alpine:3",
+    "$ docker pull --quiet alpine:3",
+    "$ docker pull alpine:3 -q",
+    "$ docker image pull --quiet alpine:3",
+    "$ docker compose -f x.yml pull",
+    "$ docker-compose pull",
+  ])("is an image behind %s", (command) => {
+    expect(images(read(`${command}\n${name}`))).toEqual([`docker ${name} asked`]);
+  });
+
+  it.each([
+    "Hello",
+    "$ docker pull alpine:3",
+    "$ docker pull alpine-q",
+    "$ docker pull --quiet-not alpine:3",
+    "$ docker pull -q redis:7\n$ echo $NAME",
+    "$ docker compose push",
+  ])("is none behind %j", (command) => {
+    expect(images(read(`${command}\n${name}`))).toEqual([]);
+  });
+});
+
 describe("docker run", () => {
   it("is read from the line that misses the image", () => {
     const log = [
@@ -147,7 +217,49 @@ describe("the classic builder", () => {
   });
 });
 
+describe("a classic builder", () => {
+  it("names what it wants before it has it", () => {
+    expect(images(read("Step 1/1 : FROM alpine:3"))).toEqual([
+      "docker docker.io/library/alpine:3 named",
+    ]);
+  });
+
+  it("has stages of its own in each build, whatever the case they are written in", () => {
+    const first = ["Step 1/2 : FROM alpine:3 AS Build", "Step 2/2 : FROM build as last"];
+    const second = ["Step 1/2 : FROM build", "Step 2/2 : FROM last"];
+    expect(images(read([...first, ...second].join("\n")))).toEqual([
+      "docker docker.io/library/alpine:3 named",
+      "docker docker.io/library/build:latest named",
+      "docker docker.io/library/last:latest named",
+    ]);
+  });
+
+  it("had the image that is followed by an arrow at once, and no other", () => {
+    const log = [
+      "Step 1/3 : FROM alpine:3",
+      "---> 9ed4aefc74f6",
+      "Step 2/3 : FROM redis:7",
+      "7: Pulling from library/redis",
+      "---> 9ed4aefc74f6",
+      "---> 9ed4aefc74f6",
+    ];
+    expect(images(read(log.join("\n")))).toEqual([
+      "docker docker.io/library/alpine:3 local",
+      "docker docker.io/library/redis:7 asked",
+    ]);
+  });
+});
+
 describe("compose", () => {
+  it("that began to pull wants the image, and has asked for it when that is done", () => {
+    expect(images(read("Image nginx:1.27 Pulling"))).toEqual([
+      "docker docker.io/library/nginx:1.27 named",
+    ]);
+    expect(images(read("Image nginx:1.27 Pulled"))).toEqual([
+      "docker docker.io/library/nginx:1.27 asked",
+    ]);
+  });
+
   it("1 names service and image", () => {
     const log = ["Pulling db (postgres:16)...", ...block("postgres:16", "aa")];
     expect(images(read(log.join("\n")))).toEqual([

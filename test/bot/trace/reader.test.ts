@@ -32,6 +32,16 @@ const logs = fc
   .array(fc.oneof(fc.constantFrom(...WORDS), fc.string({ unit: "binary" })))
   .map((parts) => Buffer.from(parts.join("")));
 
+/** A log in which one stream says what the runner and two clients say. */
+function saidOn(stream: string): string {
+  const lines = [
+    "#1 [internal] load metadata for docker.io/library/node:22",
+    "Trying to pull docker.io/library/redis:7...",
+    "Pulling docker image alpine:3 ...",
+  ];
+  return lines.map((line) => `2026-09-26T10:42:49.140140Z ${stream} ${line}`).join("\n");
+}
+
 describe("the trace reader", () => {
   it("never throws, whatever the bytes", () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 2000 }), (bytes) => void readChunks([bytes])));
@@ -89,6 +99,19 @@ describe("the trace reader", () => {
     const trace = read(lines.join("\n"));
     expect(trace.images).toHaveLength(1000);
     expect(trace.truncated).toBe(true);
+  });
+
+  it("hears the job and the runner on standard error as well, and a service on neither", () => {
+    const clients = [
+      "buildkit docker.io/library/node:22 named",
+      "podman docker.io/library/redis:7 failed",
+    ];
+    for (const stream of ["01O", "01E"]) expect(images(read(saidOn(stream)))).toEqual(clients);
+    for (const stream of ["00O", "00E"])
+      expect(images(read(saidOn(stream)))).toEqual([
+        "runner:runner docker.io/library/alpine:3 asked",
+      ]);
+    for (const stream of ["02O", "02E", "10E"]) expect(images(read(saidOn(stream)))).toEqual([]);
   });
 
   it("numbers lines as GitLab's job page does: sections split them, empty ones are not counted", () => {

@@ -56,7 +56,34 @@ describe("WWW-Authenticate", () => {
         ["basic", { realm: "x" }],
       ],
     ],
+    [
+      "Negotiate dG9rZW42O0E=, Basic realm=x",
+      [
+        ["negotiate", {}],
+        ["basic", { realm: "x" }],
+      ],
+    ],
+    [
+      "Negotiate dG9rZW42OA== , Basic realm=x",
+      [
+        ["negotiate", {}],
+        ["basic", { realm: "x" }],
+      ],
+    ],
+    ["Negotiate dG9rZW42OA==", [["negotiate", {}]]],
     [",, Basic realm=x ,,", [["basic", { realm: "x" }]]],
+    ["Bearer  realm  =  x", [["bearer", { realm: "x" }]]],
+    ["Bearer realm=x, service = y", [["bearer", { realm: "x", service: "y" }]]],
+    ["Bearer realm=first, realm=second", [["bearer", { realm: "first" }]]],
+    ["Bearer realm=/path, Basic realm=x", [["bearer", {}]]],
+    ["Bearer =x", [["bearer", {}]]],
+    [
+      'Bearer realm="x"service=y',
+      [
+        ["bearer", { realm: "x" }],
+        ["service", {}],
+      ],
+    ],
     ['Bearer realm="unclosed', [["bearer", {}]]],
     ["", []],
     ["???", []],
@@ -78,6 +105,15 @@ describe("WWW-Authenticate", () => {
     );
   });
 
+  test("is read for 16 KiB", () => {
+    const [all, cut] = [16_384, 16_385].map((length) => {
+      const last = "Bearer realm=xyz";
+      return challenges(`${"Basic realm=x".padEnd(length - last.length, ",")}${last}`);
+    });
+    expect(all?.[1]).toEqual(["bearer", { realm: "xyz" }]);
+    expect(cut?.[1]).toEqual(["bearer", { realm: "xy" }]);
+  });
+
   test("never throws and never hangs", () => {
     fc.assert(fc.property(fc.string({ maxLength: 500 }), (text) => void parseChallenges(text)));
     expect(performance.now()).toBeGreaterThan(0);
@@ -89,12 +125,22 @@ describe("Link", () => {
   test.each([
     ['</v2/a/tags/list?n=1&last=b>; rel="next"', "/v2/a/tags/list?n=1&last=b"],
     ['<a>; rel="prev", <b>; rel="next"', "b"],
+    ['<a>;rel="prev",<b>;rel="next"', "b"],
     ["<a>; rel=next", "a"],
+    ["<a> ; rel = next ; title=x", "a"],
+    ['<a>; rel = "next last"', "a"],
     ['<a>; title="x, y"; rel="last next"', "a"],
     ['<a>; rel="nextish"', null],
     ["", null],
     ["nonsense", null],
   ])("%s", (header, next) => expect(parseNextLink(header)).toBe(next));
+  test("is read for 64 KiB", () => {
+    const last = '<b>; rel="next"';
+    const [all, cut] = [65_536, 65_537].map((length) =>
+      parseNextLink(`${'<a>; rel="prev"'.padEnd(length - last.length, ",")}${last}`),
+    );
+    expect([all, cut]).toEqual(["b", null]);
+  });
   test("is read back as it is written", () => {
     expect(parseNextLink(formatNextLink("/v2/_catalog", { n: "2", last: "a/b" }))).toBe(
       "/v2/_catalog?n=2&last=a%2Fb",

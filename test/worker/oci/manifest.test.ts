@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { readManifest } from "../../../worker/oci/manifest.ts";
-import { parseMediaType } from "../../../worker/oci/media-type.ts";
+import { MAX_MANIFEST_BYTES, readManifest } from "../../../worker/oci/manifest.ts";
+import { MANIFEST_ACCEPT, parseMediaType } from "../../../worker/oci/media-type.ts";
 import { parseContentRange, parseRange, resolveRange } from "../../../worker/oci/range.ts";
 
 const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
@@ -51,6 +51,7 @@ describe("what a manifest names", () => {
     [{ size: 1 }],
     [{ digest: 7, size: 1 }],
     [{ digest: "sha256:short", size: 1 }],
+    [{ digest: [descriptor("a").digest], size: 1 }],
     [descriptor("a", "1")],
     [descriptor("a", 1.5)],
     [descriptor("a", null)],
@@ -88,6 +89,24 @@ test.each([
   ["application", null],
   ["", null],
 ])("%j as a media type is %s", (header, expected) => expect(parseMediaType(header)).toBe(expected));
+
+test("an upstream is asked for every kind of manifest, and last and least for anything", () => {
+  const kinds = [
+    OCI_INDEX,
+    OCI_MANIFEST,
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    DOCKER,
+  ];
+  expect(MANIFEST_ACCEPT).toBe(`${kinds.join(", ")}, */*;q=0.1`);
+});
+
+test("a manifest may be 4 MiB", () => expect(MAX_MANIFEST_BYTES).toBe(4_194_304));
+
+test("a range is read as what is asked for, whatever the size will be", () => {
+  expect(parseRange("bytes=0-9")).toEqual({ kind: "from", first: 0, last: 9 });
+  expect(parseRange("bytes=7-")).toEqual({ kind: "from", first: 7, last: null });
+  expect(parseRange("bytes=-7")).toEqual({ kind: "suffix", length: 7 });
+});
 
 /** header, what it asks of 100 bytes */
 const RANGES = [

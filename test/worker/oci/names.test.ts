@@ -7,9 +7,14 @@ import { parseTag, parseTagOrDigest } from "../../../worker/oci/tag.ts";
 
 const HEX = "a".repeat(64);
 
-test.each(["alpine", "library/alpine", "a/b/c", "a.b_c__d-e--f/g0"])("%s is a repository", (name) =>
-  expect(parseRepository(name)).toBe(name),
-);
+test.each([
+  "alpine",
+  "library/alpine",
+  "a/b/c",
+  "a.b_c__d-e--f/g0",
+  "ab.cd/ef--gh/ij__kl",
+  "a".repeat(255),
+])("%s is a repository", (name) => expect(parseRepository(name)).toBe(name));
 test.each([
   "",
   "A",
@@ -38,6 +43,9 @@ test.each([
   "",
   "sha256:",
   `sha256:${HEX}0`,
+  `sha256:${HEX}/../x`,
+  `sha256:${HEX}\n`,
+  `../sha256:${HEX}`,
   `sha256:${"A".repeat(64)}`,
   `md5:${HEX}`,
   `sha512:${HEX}`,
@@ -61,9 +69,13 @@ describe("an image reference", () => {
     ["docker.io/alpine", "docker.io/library/alpine:latest"],
     ["index.docker.io/library/alpine:1", "docker.io/library/alpine:1"],
     ["registry.hub.docker.com/library/alpine", "docker.io/library/alpine:latest"],
+    ["registry.docker.io/alpine", "docker.io/library/alpine:latest"],
     ["ghcr.io/owner/app:v1", "ghcr.io/owner/app:v1"],
     ["localhost/app", "localhost/app:latest"],
     ["localhost:5000/app:1", "localhost:5000/app:1"],
+    ["[2001:db8::1]:5000/app", "[2001:db8::1]:5000/app:latest"],
+    ["Upper/app", "Upper/app:latest"],
+    [`sha256:${HEX}`, `docker.io/library/sha256:${HEX}`],
     [`alpine@sha256:${HEX}`, `docker.io/library/alpine@sha256:${HEX}`],
     [`alpine:3@sha256:${HEX}`, `docker.io/library/alpine:3@sha256:${HEX}`],
   ])("%s is %s", (written, full) => {

@@ -105,7 +105,8 @@ describe("a registry", () => {
     ["library", null],
     ["", null],
     ["a.b/c", null],
-    [`${"a".repeat(300)}.io`, null],
+    [`${"a".repeat(257)}.io`, `${"a".repeat(257)}.io`],
+    [`${"a".repeat(258)}.io`, null],
   ])("%s is %s", (text, expected) => expect(parseRegistry(text)).toBe(expected));
 
   test("named apart from the repository makes a first part with a dot a part of the name", () => {
