@@ -1,7 +1,6 @@
 import { type RequestParts, createApp } from "./app.ts";
 import { ConfigError, type Env } from "./env.ts";
 import type { Digest } from "./oci/digest.ts";
-import { DOCKER_HUB } from "./oci/reference.ts";
 import { type Parts, createParts } from "./parts.ts";
 import type { BlobFill } from "./proxy/blob-fill.ts";
 import type { ManifestGate } from "./proxy/manifest-gate.ts";
@@ -102,10 +101,10 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
 }
 
 function createApiDeps(parts: Parts): ApiDeps {
-  const { ledger, credential, inventory, config, warn } = parts;
+  const { ledger, accounts, inventory, config, warn } = parts;
   return {
     ledger: ledger(),
-    credential: credential(DOCKER_HUB),
+    accounts,
     warnShare: config.quotaWarnShare,
     storage: async () => {
       try {

@@ -27,6 +27,17 @@ const Quota = z.object({
   seenAtMs: TimeMs,
 });
 
+/** How a registry has been answering the mirror. */
+const UpstreamStats = z.object({
+  upstream: UpstreamHost,
+  /** The last answer that was one; `null` before the first. */
+  answeredAtMs: TimeMs.nullable(),
+  /** What it fails by now, since when, and when it last did; `null` while it answers. */
+  failure: z.object({ kind: z.string(), sinceMs: TimeMs, lastMs: TimeMs }).nullable(),
+  /** All that there ever were, by kind. */
+  failures: z.array(z.object({ kind: z.string(), count: Count, lastMs: TimeMs })),
+});
+
 /** The answer of `GET /api/stats?since=&until=&step=hour|day`. */
 export const Stats = z.object({
   sinceMs: TimeMs,
@@ -46,6 +57,8 @@ export const Stats = z.object({
       warnBelow: Count.optional(),
     }),
   ),
+  /** The registries that are mirrored now, Docker Hub first. Absent: a mirror that does not tell yet. */
+  upstreams: z.array(UpstreamStats).optional(),
   /** What the store holds now, whatever span was asked for; `limitBytes` is `null` where there is no limit. */
   storage: z.object({ usedBytes: Count, limitBytes: Count.nullable() }).optional(),
 });

@@ -8,6 +8,7 @@ import type {
   SeenManifest,
   SeenTag,
 } from "./ledger.ts";
+import { UpstreamTally } from "./upstreams.ts";
 
 /** A pull as a batch has it. */
 export interface PackedPull {
@@ -39,13 +40,11 @@ export class BatchBuilder {
   readonly #blobs = new Map<string, BlobSum>();
   readonly #fetched: { timeMs: number; bytes: number }[] = [];
   readonly #quotas = new Map<string, QuotaSeen>();
-  readonly #failures: Record<string, number> = {};
+  readonly #upstreams = new UpstreamTally();
 
   /** Whether there is nothing to tell. */
   get empty(): boolean {
-    return (
-      this.records === 0 && this.#quotas.size === 0 && Object.keys(this.#failures).length === 0
-    );
+    return this.records === 0 && this.#quotas.size === 0 && this.#upstreams.empty;
   }
 
   /** How many records it holds. */
@@ -100,9 +99,18 @@ export class BatchBuilder {
     this.#quotas.set(quota.credential, quota);
   }
 
+  /** Notes that an upstream answered well; `isAllowed`: and has room for a pull. */
+  answered(upstream: string, seen: { readonly timeMs: number; readonly isAllowed: boolean }): void {
+    const { timeMs, isAllowed } = seen;
+    const allowedMs = isAllowed ? timeMs : 0;
+    this.#upstreams.add({ upstream, answeredMs: timeMs, allowedMs, failures: [] });
+  }
+
   /** Counts an answer that met an upstream failure. */
-  failure(kind: string): void {
-    this.#failures[kind] = (this.#failures[kind] ?? 0) + 1;
+  failure(upstream: string, seen: { readonly timeMs: number; readonly kind: string }): void {
+    const { timeMs, kind } = seen;
+    const failure = { kind, count: 1, sinceMs: timeMs, lastMs: timeMs };
+    this.#upstreams.add({ upstream, answeredMs: 0, allowedMs: 0, failures: [failure] });
   }
 
   /** Makes the batch of what was gathered. */
@@ -117,7 +125,7 @@ export class BatchBuilder {
       blobs: [...this.#blobs.values()],
       fetched: this.#fetched,
       quotas: [...this.#quotas.values()],
-      failures: this.#failures,
+      upstreams: this.#upstreams.list(),
       lost,
     };
   }

@@ -8,6 +8,7 @@
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository.ts";
 import type { Tag } from "../oci/tag.ts";
+import type { UpstreamAnswers } from "./upstreams.ts";
 
 /** A repository of one upstream. */
 export interface RepositoryId {
@@ -93,8 +94,8 @@ export interface LedgerBatch {
   /** Blobs that fills had from upstreams. */
   readonly fetched: readonly { readonly timeMs: number; readonly bytes: number }[];
   readonly quotas: readonly QuotaSeen[];
-  /** Answers that met an upstream failure, by its kind. */
-  readonly failures: Readonly<Record<string, number>>;
+  /** How registries answered. */
+  readonly upstreams: readonly UpstreamAnswers[];
   /** Records that this isolate had to drop before, and when the last of their pulls was. */
   readonly lost: { readonly count: number; readonly lastMs: number } | null;
 }
@@ -176,7 +177,8 @@ export interface LedgerSums {
   /** By hour, oldest first, hours without an event left out. */
   readonly hours: readonly (Sums & { readonly startMs: number })[];
   readonly quotas: readonly QuotaSeen[];
-  readonly failures: Readonly<Record<string, number>>;
+  /** In order of their names. */
+  readonly upstreams: readonly UpstreamAnswers[];
   readonly lost: number;
   /** Of all hours, whatever span was asked for. */
   readonly ever: Sums;

@@ -15,6 +15,7 @@ import type {
 } from "./ledger.ts";
 import { formatPullId } from "./ledger.ts";
 import { unpackPulls } from "./batch.ts";
+import { UpstreamTally } from "./upstreams.ts";
 import { HOUR_MS, addSums, noSums, sumByHour } from "./sums.ts";
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
@@ -35,7 +36,7 @@ export class MemoryLedger implements Ledger {
   readonly #rows = new Map<string, Row>();
   readonly #hours = new Map<number, ReturnType<typeof noSums>>();
   readonly #quotas = new Map<string, QuotaSeen>();
-  readonly #failures = new Map<string, number>();
+  readonly #upstreams = new UpstreamTally();
   readonly #taken = new Set<string>();
   #serial = 0;
   #lost = 0;
@@ -73,8 +74,7 @@ export class MemoryLedger implements Ledger {
     for (const quota of batch.quotas)
       if ((this.#quotas.get(quota.credential)?.seenAtMs ?? 0) <= quota.seenAtMs)
         this.#quotas.set(quota.credential, quota);
-    for (const [kind, count] of Object.entries(batch.failures))
-      this.#failures.set(kind, (this.#failures.get(kind) ?? 0) + count);
+    for (const told of batch.upstreams) this.#upstreams.add(told);
     this.#lose(batch);
   }
 
@@ -126,7 +126,7 @@ export class MemoryLedger implements Ledger {
     return {
       hours,
       quotas: [...this.#quotas.values()],
-      failures: Object.fromEntries(this.#failures),
+      upstreams: this.#upstreams.list(),
       lost: this.#lost,
       ever,
       repositories: this.#rows.size,

@@ -48,7 +48,13 @@ const TABLES = [
   `CREATE INDEX IF NOT EXISTS pull_manifest ON pull (manifest, time_ms, serial)`,
   `CREATE TABLE IF NOT EXISTS hour (start_ms INTEGER PRIMARY KEY, ${SUM_COLUMNS})`,
   `CREATE TABLE IF NOT EXISTS ever (id INTEGER PRIMARY KEY, ${SUM_COLUMNS})`,
-  `CREATE TABLE IF NOT EXISTS failure (kind TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID`,
+  // Counted failures by their kind alone, once.
+  `DROP TABLE IF EXISTS failure`,
+  `CREATE TABLE IF NOT EXISTS upstream (
+    name TEXT PRIMARY KEY, answered_ms INTEGER NOT NULL, allowed_ms INTEGER NOT NULL) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS upstream_failure (
+    upstream TEXT NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL, since_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL, PRIMARY KEY (upstream, kind)) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS quota (
     credential TEXT PRIMARY KEY, quota_limit INTEGER NOT NULL, remaining INTEGER NOT NULL,
     window_seconds INTEGER NOT NULL, seen_ms INTEGER NOT NULL) WITHOUT ROWID`,

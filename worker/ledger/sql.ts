@@ -18,6 +18,7 @@ import {
 import { OUTCOMES, type PackedPull, unpackPulls } from "./batch.ts";
 import { SEEN_AGAIN_MS, recordBatch } from "./sql-record.ts";
 import { type Sql, createTables } from "./sql-schema.ts";
+import { readUpstreams } from "./sql-upstreams.ts";
 import { SUM_NAMES, noSums } from "./sums.ts";
 
 /** What {@link SqlLedger} works with. */
@@ -166,13 +167,10 @@ export class SqlLedger implements Ledger {
          FROM quota ORDER BY credential`,
       )
       .toArray() as unknown as QuotaSeen[];
-    const failures = sql
-      .exec("SELECT kind, count FROM failure ORDER BY kind")
-      .toArray() as unknown as { kind: string; count: number }[];
     return {
       hours,
       quotas,
-      failures: Object.fromEntries(failures.map(({ kind, count }) => [kind, count])),
+      upstreams: readUpstreams(sql),
       lost: this.#meta("lost"),
       ever,
       repositories: count,

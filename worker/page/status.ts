@@ -9,20 +9,6 @@ export type TopImage = Pick<
   "upstream" | "repository" | "hits" | "misses" | "lastPullMs"
 >;
 
-/** How the upstream has been answering, as this mirror last saw it. */
-export interface UpstreamHealth {
-  /** As in `docker.io`. */
-  readonly name: string;
-  /** The last answer that was one; `null` before the first. */
-  readonly answeredAtMs: number | null;
-  /** `null` while it answers. `kind` is an upstream failure's. */
-  readonly failure: {
-    readonly kind: string;
-    readonly status?: number;
-    readonly sinceMs: number;
-  } | null;
-}
-
 /** What the pull log tells. */
 export interface Activity {
   /** The last 24 hours, by the hour. */
@@ -33,10 +19,8 @@ export interface Activity {
   readonly topImages: readonly TopImage[];
   /** Newest first. */
   readonly latestPulls: readonly PullRecord[];
-  readonly quotas: Stats["quotas"];
   /** `limitBytes` is `null` where the operator set none. */
   readonly storage: { readonly usedBytes: number; readonly limitBytes: number | null } | null;
-  readonly upstream: UpstreamHealth | null;
 }
 
 /** All that the status page shows. */

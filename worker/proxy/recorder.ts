@@ -107,9 +107,25 @@ export class Recorder {
     this.#plan(flushing);
   }
 
+  /**
+   * An upstream was asked and answered as it should.
+   *
+   * @param seen - `isAllowed`: with room for a pull under its limit
+   */
+  answered(
+    seen: { readonly upstream: string; readonly isAllowed: boolean },
+    flushing: Flushing,
+  ): void {
+    this.#held.answered(seen.upstream, { timeMs: this.#now(), isAllowed: seen.isAllowed });
+    this.#plan(flushing);
+  }
+
   /** An answer met an upstream that could not say. */
-  failure(kind: string, flushing: Flushing): void {
-    this.#held.failure(kind);
+  failure(
+    { upstream, kind }: { readonly upstream: string; readonly kind: string },
+    flushing: Flushing,
+  ): void {
+    this.#held.failure(upstream, { timeMs: this.#now(), kind });
     this.#plan(flushing);
   }
 

@@ -11,11 +11,12 @@ import {
   type Sums,
   parsePullId,
 } from "../ledger/ledger.ts";
-import { parseAccount } from "../ledger/credential.ts";
+import { type Account, formatAccount, parseAccount } from "../ledger/credential.ts";
 import { HOUR_MS, addSums, noSums } from "../ledger/sums.ts";
 import { formatNextLink } from "../oci/link.ts";
 import { parseRepository } from "../oci/repository.ts";
 import { ApiQuery } from "./api-query.ts";
+import { describeUpstreams } from "./upstreams.ts";
 
 /** What the store holds, against what it may. */
 export interface StorageUse extends StoreUsage {
@@ -28,8 +29,8 @@ export interface ApiDeps {
   readonly ledger: Ledger;
   /** `null` where it cannot be told now. */
   readonly storage: () => Promise<StorageUse | null>;
-  /** The name of Docker Hub's credential in use now. */
-  readonly credential: string;
+  /** Of the registries that are mirrored now, Docker Hub first. */
+  readonly accounts: readonly Account[];
   /** Less of a limit left than this share of it, 0 to 1, is worth a warning. */
   readonly warnShare: number;
   /** Milliseconds since the epoch. */
@@ -129,6 +130,7 @@ export async function readStats(
     totals: countsOf(totals),
     buckets: [...buckets].map(([startMs, bucket]) => ({ startMs, ...countsOf(bucket) })),
     quotas: quotasOf(sums, deps),
+    upstreams: describeUpstreams(sums, deps.accounts),
   };
 }
 
@@ -143,8 +145,9 @@ function quotasOf({ quotas }: LedgerSums, deps: ApiDeps): Stats["quotas"] {
     quota,
     warnBelow: warnBelow(quota, deps),
   }));
-  const known = quotas.some(({ credential }) => credential === deps.credential);
-  return known ? seen : [...seen, { ...parseAccount(deps.credential), quota: null }];
+  const [hub] = deps.accounts;
+  const isKnown = quotas.some(({ credential }) => hub && credential === formatAccount(hub));
+  return hub === undefined || isKnown ? seen : [...seen, { ...hub, quota: null }];
 }
 
 /** With fewer pulls left than these, a warning is due. */

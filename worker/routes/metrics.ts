@@ -85,7 +85,7 @@ function byOutcome(outcome: string, value: number): Metric["samples"][number] {
   return { labels: { outcome }, value };
 }
 
-function describeUpstream({ ever, failures, quotas }: LedgerSums, deps: ApiDeps): Metric[] {
+function describeUpstream({ ever, upstreams, quotas }: LedgerSums, deps: ApiDeps): Metric[] {
   const perCredential = (name: string, help: string, read: (at: number) => number): Metric => ({
     name,
     type: "gauge",
@@ -107,7 +107,9 @@ function describeUpstream({ ever, failures, quotas }: LedgerSums, deps: ApiDeps)
       name: "tidepool_upstream_failures_total",
       type: "counter",
       help: "Answers that met an upstream which could not say, served stale or refused.",
-      samples: Object.entries(failures).map(([kind, value]) => ({ labels: { kind }, value })),
+      samples: upstreams.flatMap(({ upstream, failures }) =>
+        failures.map(({ kind, count }) => ({ labels: { upstream, kind }, value: count })),
+      ),
     },
     perCredential(
       "tidepool_upstream_limit_pulls",

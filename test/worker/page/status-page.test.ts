@@ -21,6 +21,7 @@ import {
   muchActivity,
   noActivity,
   pull,
+  upstream,
   view,
 } from "./views.ts";
 
@@ -137,15 +138,21 @@ describe("the page", () => {
     expect(text).toContain("96.2 % of 1.0 TB");
   });
 
-  test("says in words that the upstream fails, since when, and what that means", () => {
-    expect(words(muchActivity())).toContain(
-      "Docker Hub refuses pulls: its limit is used up (status 429). It began 34 minutes ago. It last answered 35 minutes ago.",
+  test("says in words which registries fail, since when, and what that means", () => {
+    const text = words(muchActivity());
+    expect(text).toContain(
+      "Docker Hub refuses pulls: its limit is used up. It began 34 minutes ago and was last so 2 minutes ago. It last answered 35 minutes ago.",
     );
-    const failing = (kind: string): string =>
-      words({
-        ...noActivity(),
-        upstream: { name: "docker.io", answeredAtMs: null, failure: { kind, sinceMs: NOW } },
-      });
+    expect(text).toContain(
+      "ghcr.io cannot be reached. It began 3 hours ago and was last so 60 minutes ago. It has not answered yet.",
+    );
+    expect(text).toContain("What is not stored cannot be pulled until this is over.");
+    expect(text).not.toContain("All is well");
+    const { day, ...rest } = noActivity();
+    const failing = (kind: string): string => {
+      const failure = { kind, sinceMs: NOW, lastMs: NOW };
+      return words({ ...rest, day: { ...day, upstreams: [upstream({ failure })] } });
+    };
     expect(failing("unreachable")).toContain("Docker Hub cannot be reached.");
     expect(failing("credentials-refused")).toContain(
       "Docker Hub refuses this mirror's credentials.",

@@ -109,16 +109,26 @@ export function view(activity: StatusView["activity"], repositories: string[] = 
   };
 }
 
+type Upstream = NonNullable<Stats["upstreams"]>[number];
+
+/** A registry that answered some minutes ago, and fails since then where a kind is named. */
+export function upstream(changes: Partial<Upstream>): Upstream {
+  const answeredAtMs = NOW - 9 * MINUTE;
+  return { upstream: "docker.io", answeredAtMs, failure: null, failures: [], ...changes };
+}
+
 /** A log in which nothing is yet. */
 export function noActivity(): Activity {
   return {
-    day: stats("hour", DAY, []),
+    day: {
+      ...stats("hour", DAY, []),
+      quotas: [{ credential: "anonymous", quota: null }],
+      upstreams: [upstream({ answeredAtMs: null })],
+    },
     week: stats("day", 7 * DAY, []),
     topImages: [],
     latestPulls: [],
-    quotas: [{ credential: "anonymous", quota: null }],
     storage: { usedBytes: 0, limitBytes: 10_000_000_000 },
-    upstream: null,
   };
 }
 
@@ -128,18 +138,20 @@ export function littleActivity(): Activity {
   const days = Array.from({ length: 8 }, (_, day) => (day === 7 ? counts(1, 1) : NONE));
   return {
     ...noActivity(),
-    day: stats("hour", DAY, hours),
+    day: {
+      ...stats("hour", DAY, hours),
+      quotas: [
+        {
+          credential: "anonymous",
+          quota: { limit: 100, remaining: 99, windowSeconds: 21_600, seenAtMs: NOW - 9 * MINUTE },
+        },
+      ],
+      upstreams: [upstream({})],
+    },
     week: stats("day", 7 * DAY, days),
     topImages: [image("library/alpine", 1, 1)],
     latestPulls: [pull(2), pull(9, { outcome: "miss", counted: true })],
-    quotas: [
-      {
-        credential: "anonymous",
-        quota: { limit: 100, remaining: 99, windowSeconds: 21_600, seenAtMs: NOW - 9 * MINUTE },
-      },
-    ],
     storage: { usedBytes: 3_627_000, limitBytes: null },
-    upstream: { name: "docker.io", answeredAtMs: NOW - 9 * MINUTE, failure: null },
   };
 }
 
@@ -167,7 +179,35 @@ export function muchActivity(): Activity {
   );
   const days = Array.from({ length: 8 }, (_, day) => counts(212_345 - day * 9000, 9100 + day, 70));
   return {
-    day: stats("hour", DAY, hours),
+    day: {
+      ...stats("hour", DAY, hours),
+      quotas: [
+        {
+          credential: "operator",
+          quota: { limit: 200, remaining: 0, windowSeconds: 21_600, seenAtMs: NOW - MINUTE },
+        },
+        {
+          credential: "anonymous",
+          quota: { limit: 100, remaining: 12, windowSeconds: 21_600, seenAtMs: NOW - 3 * HOUR },
+        },
+      ],
+      upstreams: [
+        upstream({
+          answeredAtMs: NOW - 35 * MINUTE,
+          failure: {
+            kind: "rate-limited",
+            sinceMs: NOW - 34 * MINUTE,
+            lastMs: NOW - 2 * MINUTE,
+          },
+        }),
+        upstream({
+          upstream: "ghcr.io",
+          answeredAtMs: null,
+          failure: { kind: "unreachable", sinceMs: NOW - 3 * HOUR, lastMs: NOW - HOUR },
+        }),
+        upstream({ upstream: "quay.io" }),
+      ],
+    },
     week: stats("day", 7 * DAY, days),
     topImages: BUSY.map((name, index) => image(name, 812_345 - index * 97_531, 41 + index * 2000)),
     latestPulls: Array.from({ length: 20 }, (_, index) => {
@@ -179,30 +219,22 @@ export function muchActivity(): Activity {
         counted: outcome === "miss",
       });
     }),
-    quotas: [
-      {
-        credential: "operator",
-        quota: { limit: 200, remaining: 0, windowSeconds: 21_600, seenAtMs: NOW - MINUTE },
-      },
-      {
-        credential: "anonymous",
-        quota: { limit: 100, remaining: 12, windowSeconds: 21_600, seenAtMs: NOW - 3 * HOUR },
-      },
-    ],
     storage: { usedBytes: 962_000_000_000, limitBytes: 1_000_000_000_000 },
-    upstream: {
-      name: "docker.io",
-      answeredAtMs: NOW - 35 * MINUTE,
-      failure: { kind: "rate-limited", status: 429, sinceMs: NOW - 34 * MINUTE },
-    },
   };
 }
 
 /** Every text that comes from outside is hostile, names that no parser lets through included. */
 export function hostileActivity(): Activity {
-  const [first = ""] = HOSTILE;
+  const little = littleActivity();
   return {
-    ...littleActivity(),
+    ...little,
+    day: {
+      ...little.day,
+      quotas: HOSTILE.map((credential) => ({ credential, quota: null })),
+      upstreams: HOSTILE.map((text) =>
+        upstream({ upstream: text, failure: { kind: text, sinceMs: 0, lastMs: 0 } }),
+      ),
+    },
     topImages: HOSTILE.map((text) => ({
       upstream: text,
       repository: text as RepositoryName,
@@ -219,8 +251,6 @@ export function hostileActivity(): Activity {
         timeMs: index === 0 ? Number.MAX_SAFE_INTEGER : NOW + index * HOUR,
       }),
     ),
-    quotas: HOSTILE.map((credential) => ({ credential, quota: null })),
     storage: { usedBytes: Number.MAX_SAFE_INTEGER, limitBytes: 1 },
-    upstream: { name: first, answeredAtMs: 0, failure: { kind: first, sinceMs: 0 } },
   };
 }

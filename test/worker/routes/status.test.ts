@@ -60,30 +60,6 @@ test("a pulled image is on the page, and asking for the page asks nobody", async
   expect(hub.requests("registry")).toEqual([]);
 });
 
-test("an upstream that is away is told of, and one that is back as well", async () => {
-  const eager = await startTestMirror({ UPSTREAM: hub.url, TAG_TTL_SECONDS: "0" });
-  const shows = (words: string) =>
-    vi.waitFor(async () => expect(await (await eager.fetch("/")).text()).toContain(words), {
-      timeout: 15_000,
-      interval: 200,
-    });
-  try {
-    hub.push("team/away", "1", createImage([syntheticContent(10)]));
-    const pull = async () =>
-      (await eager.fetch("/v2/team/away/manifests/1")).headers.get("x-cache");
-    expect(await pull()).toBe("MISS");
-    hub.faults.registry = "503";
-    expect(await pull()).toBe("STALE");
-    await shows("is away");
-    hub.faults.registry = null;
-    await vi.waitFor(async () => expect(await pull()).toBe("REVALIDATED"), { timeout: 10_000 });
-    await shows("All is well.");
-  } finally {
-    hub.faults.registry = null;
-    await eager.stop();
-  }
-});
-
 test("a HEAD gives the headers alone", async () => {
   const response = await mirror.fetch("/", { method: "HEAD" });
   expect(response.status).toBe(200);
