@@ -105,6 +105,7 @@ function createApiDeps(parts: Parts): ApiDeps {
   return {
     ledger: ledger(),
     accounts,
+    sources: config.sources.map(({ name }) => name),
     warnShare: config.quotaWarnShare,
     storage: async () => {
       try {

@@ -17,6 +17,7 @@ import { createR2Store } from "./store/r2.ts";
 import type { Store } from "./store/store.ts";
 import { type TokenCache, createTokenCache } from "./upstream/auth.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
+import { LYING_SOURCE } from "./upstream/errors.ts";
 import type { Registry } from "./upstream/registries.ts";
 import { type RestingSources, createSourcedUpstream } from "./upstream/sources.ts";
 import type { Upstream, Upstreams } from "./upstream/upstream.ts";
@@ -74,7 +75,7 @@ export function createParts(env: Env): Parts {
   const createLedgered = (waitUntil: WaitUntil): Upstreams =>
     createClients((source) => {
       warn("a source sent bytes of another digest", new Error(source));
-      recorder.failure({ upstream: source, kind: "lying-source" }, { ledger, waitUntil });
+      recorder.failure({ upstream: source, kind: LYING_SOURCE }, { ledger, waitUntil });
     });
   const memory = createManifestMemory();
   const inventory = withinReach(() => env.INVENTORY.getByName("inventory"));

@@ -31,6 +31,8 @@ export interface ApiDeps {
   readonly storage: () => Promise<StorageUse | null>;
   /** Of the registries that are mirrored now, Docker Hub first. */
   readonly accounts: readonly Account[];
+  /** Names of the places that content is had from by its digest. */
+  readonly sources: readonly string[];
   /** Less of a limit left than this share of it, 0 to 1, is worth a warning. */
   readonly warnShare: number;
   /** Milliseconds since the epoch. */

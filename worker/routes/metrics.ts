@@ -1,14 +1,17 @@
 import type { LedgerSums } from "../ledger/ledger.ts";
+import { AWAY_KINDS, LYING_SOURCE } from "../upstream/errors.ts";
 import { VERSION } from "../version.ts";
 import { parseAccount } from "../ledger/credential.ts";
 import { type ApiDeps, type StorageUse, warnBelow } from "./api.ts";
+
+type Labels = Readonly<Record<string, string>>;
 
 interface Metric {
   readonly name: string;
   readonly type: "counter" | "gauge";
   readonly help: string;
   readonly samples: readonly {
-    readonly labels?: Readonly<Record<string, string>>;
+    readonly labels?: Labels;
     readonly value: number;
   }[];
 }
@@ -106,10 +109,8 @@ function describeUpstream({ ever, upstreams, quotas }: LedgerSums, deps: ApiDeps
     {
       name: "tidepool_upstream_failures_total",
       type: "counter",
-      help: "Answers that met an upstream which could not say, served stale or refused.",
-      samples: upstreams.flatMap(({ upstream, failures }) =>
-        failures.map(({ kind, count }) => ({ labels: { upstream, kind }, value: count })),
-      ),
+      help: "Answers that met an upstream which could not say, served stale or refused, and lies of sources.",
+      samples: countFailures(upstreams, deps),
     },
     perCredential(
       "tidepool_upstream_limit_pulls",
@@ -137,6 +138,22 @@ function describeUpstream({ ever, upstreams, quotas }: LedgerSums, deps: ApiDeps
       (at) => (quota(at)?.seenAtMs ?? 0) / 1000,
     ),
   ];
+}
+
+/** From 0 on, for all that can be: a rise from nothing to 1 is none to `increase()` where the series begins with 1. */
+function countFailures(
+  seen: LedgerSums["upstreams"],
+  { accounts, sources }: Pick<ApiDeps, "accounts" | "sources">,
+): Metric["samples"] {
+  const counts = new Map<string, { readonly labels: Labels; readonly value: number }>();
+  const add = (upstream: string, kind: string, value: number): void => {
+    counts.set(`${upstream} ${kind}`, { labels: { upstream, kind }, value });
+  };
+  for (const { upstream } of accounts) for (const kind of AWAY_KINDS) add(upstream, kind, 0);
+  for (const source of sources) add(source, LYING_SOURCE, 0);
+  for (const { upstream, failures } of seen)
+    for (const { kind, count } of failures) add(upstream, kind, count);
+  return [...counts.values()];
 }
 
 function describeStorage(use: StorageUse | null): Metric[] {
