@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { BatchBuilder } from "../../worker/ledger/batch.ts";
 import type { Ledger } from "../../worker/ledger/ledger.ts";
-import { NOON, batch } from "../helpers/ledger-events.ts";
+import { NOON, batch, pullOf } from "../helpers/ledger-events.ts";
+
+const HOUR = 3_600_000;
 
 /** What each adapter must tell of the registries; `create` makes an empty one. */
 export function describeLedgerOfUpstreams(name: string, create: () => Ledger): void {
@@ -21,6 +23,26 @@ export function describeLedgerOfUpstreams(name: string, create: () => Ledger): v
       expect(quotas.map((seen) => ({ ...seen }))).toEqual([newer]);
     });
 
+    test("sums what came through each upstream apart, in a span and for ever", async () => {
+      const other = { upstream: "ghcr.io" };
+      await ledger.record(
+        batch({
+          pulls: [
+            pullOf({ timeMs: NOON - 1, counted: true }),
+            pullOf({ timeMs: NOON, counted: true }),
+            pullOf({ timeMs: NOON + 1, outcome: "hit" }),
+            pullOf({ timeMs: NOON + 2, counted: true, ...other }),
+          ],
+        }),
+      );
+      await ledger.record(batch({ pulls: [pullOf({ timeMs: NOON + 3, outcome: "stale" })] }));
+      const { upstreams } = await ledger.sum({ sinceMs: NOON, untilMs: NOON + HOUR });
+      expect(upstreams.map(({ upstream, span, ever }) => [upstream, span, ever])).toEqual([
+        ["docker.io", { pulls: 3, misses: 1, counted: 1 }, { pulls: 4, misses: 2, counted: 2 }],
+        ["ghcr.io", { pulls: 1, misses: 1, counted: 1 }, { pulls: 1, misses: 1, counted: 1 }],
+      ]);
+    });
+
     test("counts each upstream's failures, and knows since when it fails and when it last was well", async () => {
       const seen = async (upstream: string, ...told: readonly [string, number][]) => {
         const builder = new BatchBuilder();
@@ -38,7 +60,10 @@ export function describeLedgerOfUpstreams(name: string, create: () => Ledger): v
       await seen("docker.io", ["well", 0], ["timeout", 2]);
       const { upstreams } = await ledger.sum({ sinceMs: 0, untilMs: 0 });
       expect(
-        upstreams.map(({ failures, ...rest }) => [rest, failures.map((one) => ({ ...one }))]),
+        upstreams.map(({ failures, span: _span, ever: _ever, ...rest }) => [
+          rest,
+          failures.map((one) => ({ ...one })),
+        ]),
       ).toEqual([
         [
           { upstream: "docker.io", answeredMs: NOON + 2, allowedMs: NOON + 2 },

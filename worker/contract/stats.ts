@@ -12,7 +12,7 @@ export const PullCounts = z.object({
   bytesServed: Count,
   /** Had from upstreams. */
   bytesFetched: Count,
-  /** Pulls that the upstream counted against the limit. */
+  /** Pulls that went to any upstream; what one registry counted against its limit is in `upstreams`. */
   upstreamPulls: Count,
 });
 
@@ -27,9 +27,14 @@ const Quota = z.object({
   seenAtMs: TimeMs,
 });
 
-/** How a registry has been answering the mirror. */
+/** What came through a registry, and how it has been answering the mirror. */
 const UpstreamStats = z.object({
   upstream: UpstreamHost,
+  /** In the span, as are the next two. */
+  pulls: Count,
+  misses: Count,
+  /** Pulls that it counted against its limit, where it has one. */
+  upstreamPulls: Count,
   /** The last answer that was one; `null` before the first. */
   answeredAtMs: TimeMs.nullable(),
   /** What it fails by now, since when, and when it last did; `null` while it answers. */

@@ -8,7 +8,7 @@
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository.ts";
 import type { Tag } from "../oci/tag.ts";
-import type { UpstreamAnswers } from "./upstreams.ts";
+import type { UpstreamAnswers, UpstreamRow } from "./upstreams.ts";
 
 /** A repository of one upstream. */
 export interface RepositoryId {
@@ -178,7 +178,7 @@ export interface LedgerSums {
   readonly hours: readonly (Sums & { readonly startMs: number })[];
   readonly quotas: readonly QuotaSeen[];
   /** In order of their names. */
-  readonly upstreams: readonly UpstreamAnswers[];
+  readonly upstreams: readonly UpstreamRow[];
   readonly lost: number;
   /** Of all hours, whatever span was asked for. */
   readonly ever: Sums;

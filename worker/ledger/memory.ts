@@ -15,6 +15,7 @@ import type {
 } from "./ledger.ts";
 import { formatPullId } from "./ledger.ts";
 import { unpackPulls } from "./batch.ts";
+import { UpstreamHours, addUpstreamHours } from "./upstream-sums.ts";
 import { UpstreamTally } from "./upstreams.ts";
 import { HOUR_MS, addSums, noSums, sumByHour } from "./sums.ts";
 
@@ -37,6 +38,7 @@ export class MemoryLedger implements Ledger {
   readonly #hours = new Map<number, ReturnType<typeof noSums>>();
   readonly #quotas = new Map<string, QuotaSeen>();
   readonly #upstreams = new UpstreamTally();
+  readonly #upstreamHours = new UpstreamHours();
   readonly #taken = new Set<string>();
   #serial = 0;
   #lost = 0;
@@ -75,6 +77,9 @@ export class MemoryLedger implements Ledger {
       if ((this.#quotas.get(quota.credential)?.seenAtMs ?? 0) <= quota.seenAtMs)
         this.#quotas.set(quota.credential, quota);
     for (const told of batch.upstreams) this.#upstreams.add(told);
+    addUpstreamHours(this.#upstreamHours, batch, pulls);
+    for (const { upstream } of this.#upstreamHours.list())
+      this.#upstreams.add({ upstream, answeredMs: 0, allowedMs: 0, failures: [] });
     this.#lose(batch);
   }
 
@@ -126,7 +131,11 @@ export class MemoryLedger implements Ledger {
     return {
       hours,
       quotas: [...this.#quotas.values()],
-      upstreams: this.#upstreams.list(),
+      upstreams: this.#upstreams.list().map((seen) => ({
+        ...seen,
+        span: this.#upstreamHours.sum(seen.upstream, span),
+        ever: this.#upstreamHours.sum(seen.upstream, { sinceMs: 0, untilMs: Infinity }),
+      })),
       lost: this.#lost,
       ever,
       repositories: this.#rows.size,

@@ -2,7 +2,7 @@ import { OUTCOMES, type PackedPull } from "./batch.ts";
 import type { LedgerBatch, RepositoryId, Sums } from "./ledger.ts";
 import { joinBlobs, recordNames } from "./sql-content.ts";
 import type { Sql } from "./sql-schema.ts";
-import { recordUpstreams } from "./sql-upstreams.ts";
+import { recordUpstreamSums, recordUpstreams } from "./sql-upstreams.ts";
 import { SUM_NAMES, addSums, noSums, sumByHour } from "./sums.ts";
 
 /*
@@ -219,6 +219,7 @@ function recordSums(sql: Sql, batch: LedgerBatch, pulls: Pulls): void {
   if (batch.pulls.length + batch.blobs.length + batch.fetched.length > 0)
     addToRow(sql, ["ever", 1], ever);
   recordUpstreams(sql, batch.upstreams);
+  recordUpstreamSums(sql, batch, pulls);
   for (const { credential, limit, remaining, windowSeconds, seenAtMs } of batch.quotas)
     sql.exec(
       `INSERT INTO quota VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET quota_limit = excluded.quota_limit,

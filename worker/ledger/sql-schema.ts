@@ -51,7 +51,11 @@ const TABLES = [
   // Counted failures by their kind alone, once.
   `DROP TABLE IF EXISTS failure`,
   `CREATE TABLE IF NOT EXISTS upstream (
-    name TEXT PRIMARY KEY, answered_ms INTEGER NOT NULL, allowed_ms INTEGER NOT NULL) WITHOUT ROWID`,
+    name TEXT PRIMARY KEY, answered_ms INTEGER NOT NULL DEFAULT 0, allowed_ms INTEGER NOT NULL DEFAULT 0,
+    pulls INTEGER NOT NULL DEFAULT 0, misses INTEGER NOT NULL DEFAULT 0, counted INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS upstream_hour (
+    start_ms INTEGER NOT NULL, upstream TEXT NOT NULL, pulls INTEGER NOT NULL, misses INTEGER NOT NULL,
+    counted INTEGER NOT NULL, PRIMARY KEY (start_ms, upstream)) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS upstream_failure (
     upstream TEXT NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL, since_ms INTEGER NOT NULL,
     last_ms INTEGER NOT NULL, PRIMARY KEY (upstream, kind)) WITHOUT ROWID`,

@@ -170,7 +170,7 @@ export class SqlLedger implements Ledger {
     return {
       hours,
       quotas,
-      upstreams: readUpstreams(sql),
+      upstreams: readUpstreams(sql, span),
       lost: this.#meta("lost"),
       ever,
       repositories: count,

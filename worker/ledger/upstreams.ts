@@ -24,6 +24,21 @@ export interface UpstreamAnswers {
   readonly failures: readonly FailureSum[];
 }
 
+/** What came through one registry. */
+export interface UpstreamSums {
+  readonly pulls: number;
+  readonly misses: number;
+  /** Pulls that the registry counted, where it counts any. */
+  readonly counted: number;
+}
+
+/** All that is known of a registry. */
+export interface UpstreamRow extends UpstreamAnswers {
+  /** Of the span that was asked for. */
+  readonly span: UpstreamSums;
+  readonly ever: UpstreamSums;
+}
+
 /** The kind that a good answer alone does not end. */
 export const LIMIT_KIND = "rate-limited";
 

@@ -17,9 +17,9 @@ export function renderTiles(activity: Activity, now: number): Html {
   const { day, week, storage } = activity;
   return html`<dl class="tiles">
     ${tile("Hit rate, last 7 days", hitRate(week.totals) ?? "–", `last 24 hours: ${hitRate(day.totals) ?? "no pull"}`)}
-    ${tile("Pulls kept off Docker Hub's limit, last 7 days", formatCount(spared(week.totals)), `of ${formatCount(week.totals.pulls)}; last 24 hours: ${formatCount(spared(day.totals))} of ${formatCount(day.totals.pulls)}`)}
+    ${tile("Pulls kept off Docker Hub's limit, last 7 days", formatCount(spared(week)), `of ${formatCount(hubPulls(week).pulls)} of its images; last 24 hours: ${formatCount(spared(day))} of ${formatCount(hubPulls(day).pulls)}`)}
     ${day.quotas.map((quota) => renderQuota(quota, now))}
-    ${tile("Sent to clients, last 7 days", formatBytes(week.totals.bytesServed), `fetched: ${formatBytes(week.totals.bytesFetched)}`)}
+    ${tile("Sent to clients, last 7 days", formatBytes(week.totals.bytesServed), `fetched from registries: ${formatBytes(week.totals.bytesFetched)}`)}
     ${storage === null ? null : renderStorage(storage)}
   </dl>`;
 }
@@ -28,7 +28,14 @@ function hitRate({ pulls, misses }: PullCounts): string | null {
   return formatShare(pulls - misses, pulls);
 }
 
-function spared({ pulls, upstreamPulls }: PullCounts): number {
+/** Docker Hub's alone: the limit is its own. */
+function hubPulls({ upstreams = [] }: Stats): Pick<PullCounts, "pulls" | "upstreamPulls"> {
+  const hub = upstreams.find(({ upstream }) => upstream === DOCKER_HUB);
+  return hub ?? { pulls: 0, upstreamPulls: 0 };
+}
+
+function spared(stats: Stats): number {
+  const { pulls, upstreamPulls } = hubPulls(stats);
   return Math.max(0, pulls - upstreamPulls);
 }
 

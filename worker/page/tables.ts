@@ -57,9 +57,9 @@ export function renderLatestPulls(pulls: readonly PullRecord[], now: number): Ht
       </tbody>
     </table>
     <p class="muted">
-      <b>hit</b>: from the store. <b>revalidated</b>: from the store, after Docker Hub confirmed it.
-      <b>stale</b>: from the store, while Docker Hub could not confirm it. <b>miss</b>: fetched from
-      Docker Hub.
+      <b>hit</b>: from the store. <b>revalidated</b>: from the store, after the image's registry
+      confirmed it. <b>stale</b>: from the store, while the registry could not confirm it.
+      <b>miss</b>: fetched from the registry.
     </p>`;
 }
 

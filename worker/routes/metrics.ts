@@ -88,7 +88,7 @@ function byOutcome(outcome: string, value: number): Metric["samples"][number] {
   return { labels: { outcome }, value };
 }
 
-function describeUpstream({ ever, upstreams, quotas }: LedgerSums, deps: ApiDeps): Metric[] {
+function describeUpstream({ upstreams, quotas }: LedgerSums, deps: ApiDeps): Metric[] {
   const perCredential = (name: string, help: string, read: (at: number) => number): Metric => ({
     name,
     type: "gauge",
@@ -103,8 +103,8 @@ function describeUpstream({ ever, upstreams, quotas }: LedgerSums, deps: ApiDeps
     {
       name: "tidepool_upstream_pulls_total",
       type: "counter",
-      help: "Pulls that the upstream counted against its limit.",
-      samples: [{ value: ever.upstreamPulls }],
+      help: "Pulls that went to the registry, each of which counts where it has a limit.",
+      samples: perUpstream(upstreams, deps),
     },
     {
       name: "tidepool_upstream_failures_total",
@@ -138,6 +138,17 @@ function describeUpstream({ ever, upstreams, quotas }: LedgerSums, deps: ApiDeps
       (at) => (quota(at)?.seenAtMs ?? 0) / 1000,
     ),
   ];
+}
+
+function perUpstream(
+  seen: LedgerSums["upstreams"],
+  { accounts }: Pick<ApiDeps, "accounts">,
+): Metric["samples"] {
+  const names = new Set([...accounts, ...seen].map(({ upstream }) => upstream));
+  return [...names].map((upstream) => ({
+    labels: { upstream },
+    value: seen.find((one) => one.upstream === upstream)?.ever.counted ?? 0,
+  }));
 }
 
 /** From 0 on, for all that can be: a rise from nothing to 1 is none to `increase()` where the series begins with 1. */

@@ -13,8 +13,12 @@ export function describeUpstreams(
   return accounts.map(({ upstream }) => {
     const seen = upstreams.find((one) => one.upstream === upstream);
     const { answeredMs, failures } = seen ?? { answeredMs: 0, failures: [] };
+    const { pulls, misses, counted } = seen?.span ?? { pulls: 0, misses: 0, counted: 0 };
     return {
       upstream,
+      pulls,
+      misses,
+      upstreamPulls: counted,
       answeredAtMs: answeredMs === 0 ? null : answeredMs,
       failure: seen === undefined ? null : findTrouble(seen),
       failures: failures.map(({ kind, count, lastMs }) => ({ kind, count, lastMs })),

@@ -114,7 +114,15 @@ type Upstream = NonNullable<Stats["upstreams"]>[number];
 /** A registry that answered some minutes ago, and fails since then where a kind is named. */
 export function upstream(changes: Partial<Upstream>): Upstream {
   const answeredAtMs = NOW - 9 * MINUTE;
-  return { upstream: "docker.io", answeredAtMs, failure: null, failures: [], ...changes };
+  const counts = { pulls: 0, misses: 0, upstreamPulls: 0 };
+  return {
+    upstream: "docker.io",
+    ...counts,
+    answeredAtMs,
+    failure: null,
+    failures: [],
+    ...changes,
+  };
 }
 
 /** A log in which nothing is yet. */
@@ -146,9 +154,12 @@ export function littleActivity(): Activity {
           quota: { limit: 100, remaining: 99, windowSeconds: 21_600, seenAtMs: NOW - 9 * MINUTE },
         },
       ],
-      upstreams: [upstream({})],
+      upstreams: [upstream({ pulls: 2, misses: 1, upstreamPulls: 1 })],
     },
-    week: stats("day", 7 * DAY, days),
+    week: {
+      ...stats("day", 7 * DAY, days),
+      upstreams: [upstream({ pulls: 2, misses: 1, upstreamPulls: 1 })],
+    },
     topImages: [image("library/alpine", 1, 1)],
     latestPulls: [pull(2), pull(9, { outcome: "miss", counted: true })],
     storage: { usedBytes: 3_627_000, limitBytes: null },
@@ -193,6 +204,9 @@ export function muchActivity(): Activity {
       ],
       upstreams: [
         upstream({
+          pulls: 180_000,
+          misses: 8000,
+          upstreamPulls: 7654,
           answeredAtMs: NOW - 35 * MINUTE,
           failure: {
             kind: "rate-limited",
@@ -208,7 +222,13 @@ export function muchActivity(): Activity {
         upstream({ upstream: "quay.io" }),
       ],
     },
-    week: stats("day", 7 * DAY, days),
+    week: {
+      ...stats("day", 7 * DAY, days),
+      upstreams: [
+        upstream({ pulls: 1_234_567, misses: 60_000, upstreamPulls: 54_321 }),
+        upstream({ upstream: "ghcr.io", pulls: 212_000, misses: 9000, upstreamPulls: 9000 }),
+      ],
+    },
     topImages: BUSY.map((name, index) => image(name, 812_345 - index * 97_531, 41 + index * 2000)),
     latestPulls: Array.from({ length: 20 }, (_, index) => {
       const outcome = OUTCOMES[index % OUTCOMES.length] ?? "hit";
