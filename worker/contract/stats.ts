@@ -27,6 +27,12 @@ const Quota = z.object({
   seenAtMs: TimeMs,
 });
 
+/** Whether a limit's window has passed since it was told: what was left then says nothing any more. */
+export function hasRenewed(quota: Omit<z.infer<typeof Quota>, "limit">, now: number): boolean {
+  const { windowSeconds, seenAtMs } = quota;
+  return windowSeconds > 0 && seenAtMs + windowSeconds * 1000 <= now;
+}
+
 /** What came through a registry, and how it has been answering the mirror. */
 const UpstreamStats = z.object({
   upstream: UpstreamHost,
@@ -51,14 +57,14 @@ export const Stats = z.object({
   totals: PullCounts,
   /** In order of time; spans without a pull may be left out. */
   buckets: z.array(PullCounts.extend({ startMs: TimeMs })),
-  /** One for each credential, by a name that is no secret (`anonymous` without one); `null` before any answer told. */
+  /** One for each credential in use now, by a name that is no secret (`anonymous` without one); `null` before any answer told. */
   quotas: z.array(
     z.object({
       /** Absent: Docker Hub, which alone had limits once. */
       upstream: UpstreamHost.optional(),
       credential: z.string(),
       quota: Quota.nullable(),
-      /** Fewer pulls left than these are worth a warning; absent where no limit is known. */
+      /** Fewer pulls left than these are worth a warning; absent where no limit is known, or its window has passed since. */
       warnBelow: Count.optional(),
     }),
   ),

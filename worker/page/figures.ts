@@ -1,4 +1,4 @@
-import type { PullCounts, Stats } from "../contract/stats.ts";
+import { type PullCounts, type Stats, hasRenewed } from "../contract/stats.ts";
 import { DOCKER_HUB } from "../oci/reference.ts";
 import {
   ago,
@@ -57,6 +57,13 @@ function renderQuota(told: Stats["quotas"][number], now: number): Html {
     </div>`;
   const { limit, remaining, windowSeconds, seenAtMs } = quota;
   const window = windowSeconds > 0 ? ` per ${formatSpan(windowSeconds * 1000)}` : "";
+  if (hasRenewed(quota, now)) {
+    const since = html`renewed since it was last told, ${ago(seenAtMs, now)}`;
+    return html`<div>
+      <dt>${name}</dt>
+      <dd><b>–</b><small>of ${formatCount(limit)} pulls${window}: ${since}</small></dd>
+    </div>`;
+  }
   const isLow = remaining < warnBelow;
   const warning = isLow ? `: running out, fewer than ${formatCount(warnBelow)} are left` : "";
   const more = html`of ${formatCount(limit)} pulls${window}, seen ${ago(seenAtMs, now)}${warning}`;

@@ -7,12 +7,14 @@ import {
   type Ledger,
   type LedgerSums,
   type LoggedPull,
+  type QuotaSeen,
   type RepositoryId,
   type Sums,
   parsePullId,
 } from "../ledger/ledger.ts";
-import { type Account, formatAccount, parseAccount } from "../ledger/credential.ts";
+import { type Account, formatAccount } from "../ledger/credential.ts";
 import { HOUR_MS, addSums, noSums } from "../ledger/sums.ts";
+import { hasRenewed } from "../contract/stats.ts";
 import { formatNextLink } from "../oci/link.ts";
 import { parseRepository } from "../oci/repository.ts";
 import { ApiQuery } from "./api-query.ts";
@@ -141,15 +143,27 @@ function countsOf(sums: Sums): PullCounts {
   return counts;
 }
 
-function quotasOf({ quotas }: LedgerSums, deps: ApiDeps): Stats["quotas"] {
-  const seen = quotas.map(({ credential, ...quota }) => ({
-    ...parseAccount(credential),
-    quota,
-    warnBelow: warnBelow(quota, deps),
-  }));
+function quotasOf(sums: LedgerSums, deps: ApiDeps): Stats["quotas"] {
+  const seen = currentQuotas(sums, deps).map(({ account, quota }) => {
+    const { credential: _name, ...told } = quota;
+    // What has renewed since needs no warning.
+    const warning = hasRenewed(quota, deps.now()) ? {} : { warnBelow: warnBelow(quota, deps) };
+    return { ...account, quota: told, ...warning };
+  });
   const [hub] = deps.accounts;
-  const isKnown = quotas.some(({ credential }) => hub && credential === formatAccount(hub));
+  const isKnown = seen.some(({ upstream }) => upstream === hub?.upstream);
   return hub === undefined || isKnown ? seen : [...seen, { ...hub, quota: null }];
+}
+
+/** Limits of the credentials that are configured now: what a former one had left says nothing any more. */
+export function currentQuotas(
+  { quotas }: LedgerSums,
+  { accounts }: Pick<ApiDeps, "accounts">,
+): readonly { readonly account: Account; readonly quota: QuotaSeen }[] {
+  return quotas.flatMap((quota) => {
+    const account = accounts.find((one) => formatAccount(one) === quota.credential);
+    return account === undefined ? [] : [{ account, quota }];
+  });
 }
 
 /** With fewer pulls left than these, a warning is due. */

@@ -1,8 +1,8 @@
-import type { LedgerSums } from "../ledger/ledger.ts";
+import { hasRenewed } from "../contract/stats.ts";
+import type { LedgerSums, QuotaSeen } from "../ledger/ledger.ts";
 import { AWAY_KINDS, LYING_SOURCE } from "../upstream/errors.ts";
 import { VERSION } from "../version.ts";
-import { parseAccount } from "../ledger/credential.ts";
-import { type ApiDeps, type StorageUse, warnBelow } from "./api.ts";
+import { type ApiDeps, type StorageUse, currentQuotas, warnBelow } from "./api.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -88,17 +88,8 @@ function byOutcome(outcome: string, value: number): Metric["samples"][number] {
   return { labels: { outcome }, value };
 }
 
-function describeUpstream({ upstreams, quotas }: LedgerSums, deps: ApiDeps): Metric[] {
-  const perCredential = (name: string, help: string, read: (at: number) => number): Metric => ({
-    name,
-    type: "gauge",
-    help,
-    samples: quotas.map(({ credential }, at) => ({
-      labels: { ...parseAccount(credential) },
-      value: read(at),
-    })),
-  });
-  const quota = (at: number): LedgerSums["quotas"][number] | undefined => quotas[at];
+function describeUpstream(sums: LedgerSums, deps: ApiDeps): Metric[] {
+  const { upstreams } = sums;
   return [
     {
       name: "tidepool_upstream_pulls_total",
@@ -112,30 +103,45 @@ function describeUpstream({ upstreams, quotas }: LedgerSums, deps: ApiDeps): Met
       help: "Answers that met an upstream which could not say, served stale or refused, and lies of sources.",
       samples: countFailures(upstreams, deps),
     },
-    perCredential(
-      "tidepool_upstream_limit_pulls",
-      "The upstream's pull limit as last told.",
-      (at) => quota(at)?.limit ?? 0,
+    ...describeLimits(sums, deps),
+  ];
+}
+
+function describeLimits(sums: LedgerSums, deps: ApiDeps): Metric[] {
+  const told = currentQuotas(sums, deps);
+  // What was left before the window passed would keep an alert on for ever.
+  const valid = told.filter(({ quota }) => !hasRenewed(quota, deps.now()));
+  type Told = (typeof told)[number];
+  const metric = (
+    [name, help]: readonly [string, string],
+    seen: readonly Told[],
+    read: (quota: QuotaSeen) => number,
+  ): Metric => {
+    const samples = seen.map(({ account, quota }) => ({
+      labels: { ...account },
+      value: read(quota),
+    }));
+    return { name: `tidepool_upstream_limit_${name}`, type: "gauge", help, samples };
+  };
+  return [
+    metric(["pulls", "The upstream's pull limit as last told."], told, ({ limit }) => limit),
+    metric(
+      ["remaining_pulls", "What is left of the pull limit as last told, until its window passes."],
+      valid,
+      ({ remaining }) => remaining,
     ),
-    perCredential(
-      "tidepool_upstream_limit_remaining_pulls",
-      "What is left of the pull limit as last told.",
-      (at) => quota(at)?.remaining ?? 0,
+    metric(["warning_pulls", "Fewer pulls left than these are worth a warning."], valid, (quota) =>
+      warnBelow(quota, deps),
     ),
-    perCredential(
-      "tidepool_upstream_limit_warning_pulls",
-      "Fewer pulls left than these are worth a warning.",
-      (at) => warnBelow({ limit: quota(at)?.limit ?? 0 }, deps),
+    metric(
+      ["window_seconds", "The length of the limit's window."],
+      told,
+      ({ windowSeconds }) => windowSeconds,
     ),
-    perCredential(
-      "tidepool_upstream_limit_window_seconds",
-      "The length of the limit's window.",
-      (at) => quota(at)?.windowSeconds ?? 0,
-    ),
-    perCredential(
-      "tidepool_upstream_limit_seen_timestamp_seconds",
-      "When the upstream last told its limit.",
-      (at) => (quota(at)?.seenAtMs ?? 0) / 1000,
+    metric(
+      ["seen_timestamp_seconds", "When the upstream last told its limit."],
+      told,
+      ({ seenAtMs }) => seenAtMs / 1000,
     ),
   ];
 }

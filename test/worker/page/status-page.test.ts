@@ -137,6 +137,9 @@ describe("the page", () => {
       `Hit rate, last 7 days ${formatShare(totals.pulls - totals.misses, totals.pulls)}`,
     );
     expect(text).toContain("0 of 200 pulls per 6 hours, seen 1 minute ago");
+    expect(text).toContain(
+      "– of 100 pulls per 6 hours: renewed since it was last told, 9 hours ago",
+    );
     expect(text).toContain("96.2 % of 1.0 TB");
   });
 

@@ -199,7 +199,7 @@ export function muchActivity(): Activity {
         },
         {
           credential: "anonymous",
-          quota: { limit: 100, remaining: 12, windowSeconds: 21_600, seenAtMs: NOW - 3 * HOUR },
+          quota: { limit: 100, remaining: 12, windowSeconds: 21_600, seenAtMs: NOW - 9 * HOUR },
         },
       ],
       upstreams: [
