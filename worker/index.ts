@@ -1,6 +1,7 @@
 import { type RequestParts, createApp } from "./app.ts";
 import { ConfigError, type Env } from "./env.ts";
 import type { Digest } from "./oci/digest.ts";
+import { withinReach } from "./routes/within-reach.ts";
 import { type Parts, createParts } from "./parts.ts";
 import type { BlobFill } from "./proxy/blob-fill.ts";
 import type { ManifestGate } from "./proxy/manifest-gate.ts";
@@ -103,7 +104,7 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
 function createApiDeps(parts: Parts): ApiDeps {
   const { ledger, accounts, inventory, config, warn } = parts;
   return {
-    ledger: ledger(),
+    ledger: withinReach(ledger),
     accounts,
     sources: config.sources.map(({ name }) => name),
     warnShare: config.quotaWarnShare,

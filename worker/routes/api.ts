@@ -4,7 +4,6 @@ import type { PullLogPage, PullRecord } from "../contract/pull-log.ts";
 import type { PullCounts, Stats } from "../contract/stats.ts";
 import type { StoreUsage } from "../inventory/inventory.ts";
 import {
-  type Ledger,
   type LedgerSums,
   type LoggedPull,
   type QuotaSeen,
@@ -12,6 +11,7 @@ import {
   type Sums,
   parsePullId,
 } from "../ledger/ledger.ts";
+import type { LedgerReader } from "../ledger/reader.ts";
 import { type Account, formatAccount } from "../ledger/credential.ts";
 import { HOUR_MS, addSums, noSums } from "../ledger/sums.ts";
 import { hasRenewed } from "../contract/stats.ts";
@@ -28,7 +28,7 @@ export interface StorageUse extends StoreUsage {
 
 /** What the API needs. */
 export interface ApiDeps {
-  readonly ledger: Ledger;
+  readonly ledger: LedgerReader;
   /** `null` where it cannot be told now. */
   readonly storage: () => Promise<StorageUse | null>;
   /** Of the registries that are mirrored now, Docker Hub first. */
