@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { BatchBuilder } from "../../worker/ledger/batch.ts";
 import type { Ledger } from "../../worker/ledger/ledger.ts";
-import { NOON, batch, pullOf } from "../helpers/ledger-events.ts";
+import { NOON, batch, fetchedOf, pullOf } from "../helpers/ledger-events.ts";
 
 const HOUR = 3_600_000;
 
@@ -36,9 +36,12 @@ export function describeLedgerOfUpstreams(name: string, create: () => Ledger): v
         }),
       );
       await ledger.record(batch({ pulls: [pullOf({ timeMs: NOON + 3, outcome: "stale" })] }));
-      const { upstreams } = await ledger.sum({ sinceMs: NOON, untilMs: NOON + HOUR });
+      await ledger.record(batch({ fetched: [fetchedOf({ bytes: 9 })] }));
+      await ledger.record(batch({ fetched: [fetchedOf({ bytes: 5, counted: true })] }));
+      const { upstreams, hours } = await ledger.sum({ sinceMs: NOON, untilMs: NOON + HOUR });
+      expect(hours).toMatchObject([{ upstreamPulls: 3, bytesFetched: 1000 + 9 + 5 }]);
       expect(upstreams.map(({ upstream, span, ever }) => [upstream, span, ever])).toEqual([
-        ["docker.io", { pulls: 3, misses: 1, counted: 1 }, { pulls: 4, misses: 2, counted: 2 }],
+        ["docker.io", { pulls: 3, misses: 1, counted: 2 }, { pulls: 4, misses: 2, counted: 3 }],
         ["ghcr.io", { pulls: 1, misses: 1, counted: 1 }, { pulls: 1, misses: 1, counted: 1 }],
       ]);
     });

@@ -9,6 +9,7 @@ import {
   clientOf,
   digestOf,
   everything,
+  fetchedOf,
   namesOf,
   pullOf,
 } from "../helpers/ledger-events.ts";
@@ -77,7 +78,7 @@ export function describeLedger(
     });
 
     test("takes the same batch once, and the same pull in two batches twice", async () => {
-      const told = batch({ pulls: [pullOf({})], fetched: [{ timeMs: NOON, bytes: 7 }] });
+      const told = batch({ pulls: [pullOf({})], fetched: [fetchedOf({ bytes: 7 })] });
       await ledger.record(told);
       await ledger.record(structuredClone(told));
       expect((await ledger.listPulls(everything)).pulls).toHaveLength(1);
@@ -262,7 +263,7 @@ export function describeLedger(
             pullOf({ timeMs: NOON + 1, outcome: "stale" }),
           ],
           blobs: [blobOf({ timeMs: NOON, hits: 1, misses: 2, bytes: 30 })],
-          fetched: [{ timeMs: NOON - 1, bytes: 7 }],
+          fetched: [fetchedOf({ timeMs: NOON - 1, bytes: 7 })],
         }),
       );
       const { hours, ever } = await ledger.sum({ sinceMs: NOON, untilMs: NOON + HOUR });

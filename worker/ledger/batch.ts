@@ -2,6 +2,7 @@ import type { Tag } from "../oci/tag.ts";
 import type {
   BlobSum,
   Client,
+  Fetched,
   LedgerBatch,
   PullEvent,
   QuotaSeen,
@@ -38,7 +39,7 @@ export class BatchBuilder {
   readonly #pulls: number[] = [];
   readonly #tags = new Map<string, SeenTag>();
   readonly #blobs = new Map<string, BlobSum>();
-  readonly #fetched: { timeMs: number; bytes: number }[] = [];
+  readonly #fetched: Fetched[] = [];
   readonly #quotas = new Map<string, QuotaSeen>();
   readonly #upstreams = new UpstreamTally();
 
@@ -89,9 +90,9 @@ export class BatchBuilder {
     });
   }
 
-  /** Adds a blob that came whole from an upstream. */
-  fetched(timeMs: number, bytes: number): void {
-    this.#fetched.push({ timeMs, bytes });
+  /** Adds what came from an upstream and is told of by no counted pull. */
+  fetched(fetched: Fetched): void {
+    this.#fetched.push(fetched);
   }
 
   /** Notes an upstream's limit as last told. */

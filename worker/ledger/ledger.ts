@@ -65,6 +65,15 @@ export interface BlobSum extends RepositoryId {
   readonly bytes: number;
 }
 
+/** Something that came from an upstream and is told of by no counted pull: a blob, or a manifest that no pull came of. */
+export interface Fetched {
+  readonly timeMs: number;
+  readonly upstream: string;
+  readonly bytes: number;
+  /** Whether the upstream counted a pull for it. */
+  readonly counted: boolean;
+}
+
 /** An upstream's limit as last seen with one credential. */
 export interface QuotaSeen {
   /** A name that is no secret. */
@@ -91,8 +100,8 @@ export interface LedgerBatch {
   readonly pulls: Float64Array;
   readonly tags: readonly SeenTag[];
   readonly blobs: readonly BlobSum[];
-  /** Blobs that fills had from upstreams. */
-  readonly fetched: readonly { readonly timeMs: number; readonly bytes: number }[];
+  /** What was had from upstreams beside the pulls that tell of it themselves. */
+  readonly fetched: readonly Fetched[];
   readonly quotas: readonly QuotaSeen[];
   /** How registries answered. */
   readonly upstreams: readonly UpstreamAnswers[];

@@ -45,7 +45,7 @@ export class UpstreamHours {
 
 const NO_SUMS: UpstreamSums = { pulls: 0, misses: 0, counted: 0 };
 
-/** Adds a batch's pulls, by the hours they fall in. */
+/** Adds a batch's pulls, and what was counted without one, by the hours they fall in. */
 export function addUpstreamHours(
   into: UpstreamHours,
   batch: LedgerBatch,
@@ -57,4 +57,7 @@ export function addUpstreamHours(
     const sums = { pulls: 1, misses: outcome === "miss" ? 1 : 0, counted: counted ? 1 : 0 };
     into.add(Math.floor(timeMs / HOUR_MS) * HOUR_MS, upstream, sums);
   }
+  for (const { timeMs, upstream, counted } of batch.fetched)
+    if (counted)
+      into.add(Math.floor(timeMs / HOUR_MS) * HOUR_MS, upstream, { ...NO_SUMS, counted: 1 });
 }

@@ -39,6 +39,8 @@ export interface ServedBlob {
   /** What `body` holds; `null` for all of it. */
   readonly range: ByteRange | null;
   readonly outcome: "hit" | "miss";
+  /** Whether it streams from the upstream past the store. */
+  readonly isPassed?: boolean;
 }
 
 /** Thrown where a range lies outside a blob (416). */
@@ -158,7 +160,7 @@ async function openUpstream(
   deadline.extend(PASS_THROUGH_DEADLINE_MS);
   const { body, over } = passThrough(digest, from);
   deps.waitUntil(over);
-  return { body, size: from.size, range: from.range, outcome: "miss" };
+  return { body, size: from.size, range: from.range, outcome: "miss", isPassed: true };
 }
 
 function refusal(

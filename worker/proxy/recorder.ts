@@ -1,6 +1,7 @@
 import { BatchBuilder, lastPullMs } from "../ledger/batch.ts";
 import type {
   BlobSum,
+  Fetched,
   Ledger,
   LedgerBatch,
   PullEvent,
@@ -94,10 +95,10 @@ export class Recorder {
     this.#plan(flushing);
   }
 
-  /** A blob came whole from an upstream. */
-  fetched(bytes: number, flushing: Flushing): void {
+  /** Something came from an upstream that no counted pull tells of. */
+  fetched(fetched: Omit<Fetched, "timeMs">, flushing: Flushing): void {
     if (!this.#hasRoom(null, flushing)) return;
-    this.#held.fetched(this.#now(), bytes);
+    this.#held.fetched({ ...fetched, timeMs: this.#now() });
     this.#plan(flushing);
   }
 

@@ -67,6 +67,10 @@ function record(deps: RouteDeps, request: Request, answered: Answered): void {
       flushing,
     );
   }
+  // A counted pull tells of its bytes itself; other sources' manifests, and what ends as 304 or answers a HEAD, do not.
+  const isFetched = asked && (counted || (outcome === "miss" && bytes !== null));
+  if (isFetched && !(isPull && counted))
+    recorder.fetched({ upstream: key.upstream, bytes: size, counted }, flushing);
   if (asked) {
     // A registry answers HEADs whatever its limit; what it gave was allowed.
     const isAllowed = counted || (quota?.remaining ?? 1) > 0;

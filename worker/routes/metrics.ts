@@ -65,7 +65,11 @@ function describePulls({ ever, repositories, lost }: LedgerSums): Metric[] {
       samples: [byOutcome("hit", ever.blobHits), byOutcome("miss", ever.blobMisses)],
     },
     counter("tidepool_served_bytes_total", "Bytes answered to clients.", ever.bytesServed),
-    counter("tidepool_fetched_bytes_total", "Bytes had from upstreams.", ever.bytesFetched),
+    counter(
+      "tidepool_fetched_bytes_total",
+      "Bytes of manifests and of whole blobs had from upstreams; what a failed transfer brought is not in it.",
+      ever.bytesFetched,
+    ),
     counter("tidepool_lost_records_total", "Records that could not be written.", lost),
     {
       name: "tidepool_repositories",
