@@ -23,7 +23,7 @@ export function renderTopImages(images: readonly TopImage[], now: number): Html 
       <td class="number">${formatCount(hits + misses)}</td>
       <td class="number">${formatShare(hits, hits + misses) ?? "–"}</td>
     </tr>`;
-  return html`<h2 id="images">Most pulled images</h2>
+  return html`<h2 id="images">Most pulled images since the beginning</h2>
     <table aria-labelledby="images">
       <thead>
         <tr>

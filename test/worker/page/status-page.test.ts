@@ -169,6 +169,10 @@ describe("the page", () => {
     expect(words(littleActivity())).toContain("All is well. Docker Hub answers.");
   });
 
+  test("says of what time its most pulled images are", () => {
+    expect(words(littleActivity())).toContain("Most pulled images since the beginning");
+  });
+
   test("has the chart's figures in a table, row by row", () => {
     const { day, week } = muchActivity();
     const rows = renderStatusPage(view(muchActivity())).match(/<th scope="row">20\d\d-/g) ?? [];
