@@ -230,6 +230,9 @@ export function describeLedger(
       );
       // A batch that comes late does not move the tag back.
       await ledger.record(batch({ pulls: [pullOf({ timeMs: NOON + 7 })] }));
+      const ids = [1, 2, 4].map((n) => ({ ...seen, digest: digestOf(n) }));
+      const elsewhere = { ...seen, upstream: "ghcr.io", digest: digestOf(4) };
+      expect(await ledger.findTags([...ids, elsewhere])).toEqual([null, "3", "4", null]);
       const [entry] = await ledger.listCatalog({ after: null, limit: 10 });
       expect(entry?.tags).toEqual([
         { tag: "3", digest: digestOf(2), storedAtMs: NOON + 9, lastPullMs: NOON + 7 },

@@ -70,6 +70,8 @@ export const Stats = z.object({
   ),
   /** The registries that are mirrored now, Docker Hub first. Absent: a mirror that does not tell yet. */
   upstreams: z.array(UpstreamStats).optional(),
+  /** Records that could not be written, of all time; where there are any, the log is not complete. */
+  lostRecords: Count.optional(),
   /** What the store holds now, whatever span was asked for; `limitBytes` is `null` where there is no limit. */
   storage: z.object({ usedBytes: Count, limitBytes: Count.nullable() }).optional(),
 });

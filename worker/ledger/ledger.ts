@@ -45,6 +45,11 @@ export interface SeenTag extends RepositoryId {
   readonly timeMs: number;
 }
 
+/** A manifest of one repository. */
+export interface ManifestId extends RepositoryId {
+  readonly digest: Digest;
+}
+
 /** A manifest that a batch tells of. */
 export interface SeenManifest extends RepositoryId {
   readonly digest: Digest;
@@ -202,6 +207,8 @@ export interface Ledger {
   listPulls(wanted: PullsWanted): Promise<PullsPage>;
   /** In order of upstream and name, after `after`; with `byUse` the most pulled first, from the top. */
   listCatalog(page: CatalogWanted): Promise<readonly CatalogRow[]>;
+  /** Names a tag that points at each manifest now, the one that was asked for last; `null` where none is known. */
+  findTags(manifests: readonly ManifestId[]): Promise<readonly (Tag | null)[]>;
   /** @param span - whole hours, `untilMs` exclusive */
   sum(span: { readonly sinceMs: number; readonly untilMs: number }): Promise<LedgerSums>;
 }

@@ -6,6 +6,7 @@ import type {
   LedgerBatch,
   LedgerSums,
   LoggedPull,
+  ManifestId,
   PullEvent,
   PullsPage,
   PullsWanted,
@@ -13,6 +14,7 @@ import type {
   RepositoryId,
   SeenTag,
 } from "./ledger.ts";
+import type { Tag } from "../oci/tag.ts";
 import { formatPullId } from "./ledger.ts";
 import { unpackPulls } from "./batch.ts";
 import { UpstreamHours, addUpstreamHours } from "./upstream-sums.ts";
@@ -119,6 +121,16 @@ export class MemoryLedger implements Ledger {
           lastPullMs,
         })),
     }));
+  }
+
+  async findTags(manifests: readonly ManifestId[]): Promise<readonly (Tag | null)[]> {
+    return manifests.map((id) => {
+      const tags = [...(this.#rows.get(`${id.upstream}/${id.repository}`)?.tags.values() ?? [])];
+      const [newest] = tags
+        .filter(({ digest }) => digest === id.digest)
+        .toSorted((a, b) => b.seenMs - a.seenMs || (a.tag < b.tag ? -1 : 1));
+      return newest?.tag ?? null;
+    });
   }
 
   async sum(span: { readonly sinceMs: number; readonly untilMs: number }): Promise<LedgerSums> {

@@ -1,7 +1,7 @@
 import type { Ledger } from "./ledger.ts";
 
 /** What reads the records. */
-export type LedgerReader = Pick<Ledger, "listPulls" | "listCatalog" | "sum">;
+export type LedgerReader = Pick<Ledger, "listPulls" | "listCatalog" | "findTags" | "sum">;
 
 /** Thrown where the records cannot be read now. */
 export class LedgerError extends Error {

@@ -8,6 +8,7 @@ import {
   type LedgerBatch,
   type LedgerSums,
   type LoggedPull,
+  type ManifestId,
   type PullsPage,
   type PullsWanted,
   type QuotaSeen,
@@ -18,6 +19,7 @@ import {
 import { OUTCOMES, type PackedPull, unpackPulls } from "./batch.ts";
 import { SEEN_AGAIN_MS, recordBatch } from "./sql-record.ts";
 import { type Sql, createTables } from "./sql-schema.ts";
+import { findTags } from "./sql-tags.ts";
 import { readUpstreams } from "./sql-upstreams.ts";
 import { SUM_NAMES, noSums } from "./sums.ts";
 
@@ -144,6 +146,10 @@ export class SqlLedger implements Ledger {
       .exec(`SELECT ${columns} FROM repository ${rest} LIMIT ?`, ...bindings, limit)
       .toArray() as unknown as Row[];
     return rows.map(({ id, ...row }) => ({ ...row, tags: this.#tags(id) }));
+  }
+
+  async findTags(manifests: readonly ManifestId[]): Promise<readonly (Tag | null)[]> {
+    return findTags(this.#options.sql, manifests);
   }
 
   async sum(span: { readonly sinceMs: number; readonly untilMs: number }): Promise<LedgerSums> {

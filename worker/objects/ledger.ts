@@ -5,11 +5,13 @@ import type {
   Ledger,
   LedgerBatch,
   LedgerSums,
+  ManifestId,
   PullsPage,
   PullsWanted,
   RepositoryId,
 } from "../ledger/ledger.ts";
 import { SqlLedger } from "../ledger/sql.ts";
+import type { Tag } from "../oci/tag.ts";
 import { createParts } from "../parts.ts";
 
 /** The one object that keeps the records; `sql-schema.ts` has the arithmetic why one is enough. */
@@ -39,6 +41,10 @@ export class LedgerObject extends DurableObject<Env> implements Ledger {
     readonly limit: number;
   }): Promise<readonly CatalogRow[]> {
     return this.#ledger.listCatalog(page);
+  }
+
+  findTags(manifests: readonly ManifestId[]): Promise<readonly (Tag | null)[]> {
+    return this.#ledger.findTags(manifests);
   }
 
   sum(span: { readonly sinceMs: number; readonly untilMs: number }): Promise<LedgerSums> {

@@ -26,6 +26,11 @@ export async function readActivity(deps: ApiDeps): Promise<Activity> {
     }),
     deps.storage(),
   ]);
-  const latestPulls = latest.pulls.toReversed().map(describePull);
-  return { day, week, topImages, latestPulls, storage };
+  const pulls = latest.pulls.toReversed().map(describePull);
+  const tags = await ledger.findTags(
+    pulls.map(({ upstream, repository, digest }) => ({ upstream, repository, digest })),
+  );
+  const latestPulls = pulls.map((pull, at) => ({ ...pull, knownTag: tags[at] ?? null }));
+  const { completeSinceMs } = latest;
+  return { day, week, topImages, latestPulls, completeSinceMs, storage };
 }

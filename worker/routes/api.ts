@@ -134,6 +134,7 @@ export async function readStats(
     totals: countsOf(totals),
     buckets: [...buckets].map(([startMs, bucket]) => ({ startMs, ...countsOf(bucket) })),
     quotas: quotasOf(sums, deps),
+    lostRecords: sums.lost,
     upstreams: describeUpstreams(sums, deps.accounts),
   };
 }

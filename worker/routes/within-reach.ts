@@ -24,6 +24,7 @@ export function withinReach(reach: () => LedgerReader): LedgerReader {
   return {
     listPulls: (wanted) => call("list pulls", (ledger) => ledger.listPulls(wanted)),
     listCatalog: (page) => call("list the catalog", (ledger) => ledger.listCatalog(page)),
+    findTags: (manifests) => call("find tags", (ledger) => ledger.findTags(manifests)),
     sum: (span) => call("sum", (ledger) => ledger.sum(span)),
   };
 }

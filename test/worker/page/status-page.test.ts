@@ -187,10 +187,30 @@ describe("the page", () => {
   });
 
   test("names a pull by tag or by digest, and another upstream's by that too", () => {
-    const latestPulls = [pull(1, { tag: null }), pull(2, { upstream: "ghcr.io" })];
+    const latestPulls = [
+      pull(1, { tag: null, knownTag: null }),
+      pull(2, { upstream: "ghcr.io" }),
+      pull(3, { tag: null, upstream: "quay.io" }),
+    ];
     const text = words({ ...littleActivity(), latestPulls });
     expect(text).toContain("library/alpine@sha256:4f4f4f4f4f4f ");
+    // As dockerd pulls: the tag was asked for by HEAD.
+    expect(text).toContain("quay.io/library/alpine:3.20@sha256:4f4f4f4f4f4f ");
     expect(text).toContain("ghcr.io/library/alpine:3.20");
+  });
+
+  test("says since when the log is complete, and what is lost of it", () => {
+    expect(words(littleActivity())).toContain("The log is complete since 2026-11-20 09:30 UTC.");
+    expect(words(muchActivity())).toContain(
+      "The log is complete since 2026-11-20 09:30 UTC: 1,234 records could not be written before that.",
+    );
+  });
+
+  test("says that nobody may pull where no rule lets anybody in, and how to change it", () => {
+    const page = renderStatusPage({ ...view(noActivity()), isClosed: true });
+    expect(page).toContain("Nobody may pull yet.");
+    expect(page).toContain("<code>ACCESS</code>");
+    expect(words(noActivity())).not.toContain("Nobody may pull");
   });
 
   test("without a log says so, and shows what is stored", () => {

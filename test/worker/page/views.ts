@@ -1,10 +1,9 @@
-import type { PullRecord } from "../../../worker/contract/pull-log.ts";
 import type { PullCounts, Stats } from "../../../worker/contract/stats.ts";
 import { parseDigest } from "../../../worker/oci/digest.ts";
 import { type RepositoryName, parseRepository } from "../../../worker/oci/repository.ts";
 import { type Tag, parseTag } from "../../../worker/oci/tag.ts";
 import { parseAddress } from "../../../worker/page/address.ts";
-import type { Activity, StatusView, TopImage } from "../../../worker/page/status.ts";
+import type { Activity, LatestPull, StatusView, TopImage } from "../../../worker/page/status.ts";
 
 /** A Monday's morning. */
 export const NOW = Date.UTC(2026, 10, 23, 9, 30);
@@ -73,13 +72,14 @@ function stats(step: Stats["step"], spanMs: number, buckets: readonly PullCounts
 }
 
 /** A pull of some minutes ago. */
-export function pull(minutesAgo: number, changes: Partial<PullRecord> = {}): PullRecord {
+export function pull(minutesAgo: number, changes: Partial<LatestPull> = {}): LatestPull {
   return {
     id: `pull-${minutesAgo}`,
     timeMs: NOW - minutesAgo * MINUTE,
     upstream: "docker.io",
     repository: must(parseRepository("library/alpine")),
     tag: must(parseTag("3.20")),
+    knownTag: must(parseTag("3.20")),
     digest: must(parseDigest(`sha256:${"4f".repeat(32)}`)),
     mediaType: "application/vnd.oci.image.index.v1+json",
     outcome: "hit",
@@ -104,6 +104,7 @@ export function view(activity: StatusView["activity"], repositories: string[] = 
     version: "0.1.0",
     activity,
     repositories,
+    isClosed: false,
     hasTokens: true,
     canLogOut: false,
   };
@@ -136,6 +137,7 @@ export function noActivity(): Activity {
     week: stats("day", 7 * DAY, []),
     topImages: [],
     latestPulls: [],
+    completeSinceMs: NOW - 3 * DAY,
     storage: { usedBytes: 0, limitBytes: 10_000_000_000 },
   };
 }
@@ -192,6 +194,7 @@ export function muchActivity(): Activity {
   return {
     day: {
       ...stats("hour", DAY, hours),
+      lostRecords: 1234,
       quotas: [
         {
           credential: "operator",
@@ -230,10 +233,12 @@ export function muchActivity(): Activity {
       ],
     },
     topImages: BUSY.map((name, index) => image(name, 812_345 - index * 97_531, 41 + index * 2000)),
+    completeSinceMs: NOW - 3 * DAY,
     latestPulls: Array.from({ length: 20 }, (_, index) => {
       const outcome = OUTCOMES[index % OUTCOMES.length] ?? "hit";
       return pull(index * 3, {
         repository: must(parseRepository(BUSY[index % BUSY.length] ?? "")),
+        ...(index % 8 === 3 ? { knownTag: null } : {}),
         tag: index % 4 === 3 ? null : must(parseTag(`2${index}.1-slim`)),
         outcome,
         counted: outcome === "miss",
@@ -266,7 +271,8 @@ export function hostileActivity(): Activity {
       pull(index, {
         upstream: index % 2 === 0 ? "docker.io" : text,
         repository: text as RepositoryName,
-        tag: text as Tag,
+        tag: index % 3 === 0 ? null : (text as Tag),
+        knownTag: text as Tag,
         client: { address: text, userAgent: text },
         timeMs: index === 0 ? Number.MAX_SAFE_INTEGER : NOW + index * HOUR,
       }),

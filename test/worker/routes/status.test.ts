@@ -74,3 +74,31 @@ test("a closed mirror shows strangers nothing", async () => {
     await closed.stop();
   }
 });
+
+test("a mirror without ACCESS says on its page that nobody may pull, and how to change it", async () => {
+  const ADMIN_TOKEN = "correct-horse-battery-staple";
+  const closed = await startTestMirror({ UPSTREAM: hub.url, ACCESS: "", LOCAL: "", ADMIN_TOKEN });
+  try {
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+    expect((await closed.fetch("/v2/team/app/manifests/1")).status).toBe(403);
+    expect(await (await closed.fetch("/", { headers })).text()).toContain("Nobody may pull yet.");
+  } finally {
+    await closed.stop();
+  }
+  expect(await (await mirror.fetch("/")).text()).not.toContain("Nobody may pull");
+});
+
+test("a pull as dockerd makes it, by HEAD and then by digest, is shown with its tag", async () => {
+  const image = createImage([syntheticContent(11)]);
+  hub.push("team/tagged", "1.2", image);
+  await mirror.fetch("/v2/team/tagged/manifests/1.2", { method: "HEAD" });
+  const { digest } = image.manifest.content;
+  await (await mirror.fetch(`/v2/team/tagged/manifests/${digest}`)).arrayBuffer();
+  await vi.waitFor(
+    async () =>
+      expect(await (await mirror.fetch("/")).text()).toContain(
+        `team/tagged:1.2@${digest.slice(0, 19)}`,
+      ),
+    { timeout: 15_000, interval: 200 },
+  );
+});
