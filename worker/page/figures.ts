@@ -17,7 +17,7 @@ export function renderTiles(activity: Activity, now: number): Html {
   const { day, week, storage } = activity;
   return html`<dl class="tiles">
     ${tile("Hit rate, last 7 days", hitRate(week.totals) ?? "–", `last 24 hours: ${hitRate(day.totals) ?? "no pull"}`)}
-    ${tile("Pulls kept off Docker Hub's limit, last 7 days", formatCount(spared(week)), `of ${formatCount(hubPulls(week).pulls)} of its images; last 24 hours: ${formatCount(spared(day))} of ${formatCount(hubPulls(day).pulls)}`)}
+    ${tile("Pulls kept off Docker Hub's limit, last 7 days", formatCount(spared(week)), `of ${formatCount(hubPulls(week).pulls)} pulls of its images; last 24 hours: ${formatCount(spared(day))} of ${formatCount(hubPulls(day).pulls)}`)}
     ${day.quotas.map((quota) => renderQuota(quota, now))}
     ${tile("Sent to clients, last 7 days", formatBytes(week.totals.bytesServed), `fetched from registries: ${formatBytes(week.totals.bytesFetched)}`)}
     ${storage === null ? null : renderStorage(storage)}
@@ -101,7 +101,7 @@ function renderStorage({ usedBytes, limitBytes }: NonNullable<Activity["storage"
 }
 
 /** Says how it stands, in plain words: the upstream first, then what was served without its word. */
-export function renderHealth({ activity, now }: StatusView): Html {
+export function renderHealth({ activity, now, isClosed }: StatusView): Html {
   if (activity === "none")
     return html`<p class="notice">
       <strong>No pull log yet.</strong> This mirror serves images, but keeps no record of its pulls.
@@ -114,7 +114,7 @@ export function renderHealth({ activity, now }: StatusView): Html {
   const { upstreams = [], totals } = activity.day;
   const failing = upstreams.filter(({ failure }) => failure !== null);
   return html`<div class="notice${failing.length === 0 ? "" : " bad"}">
-    ${failing.length === 0 ? describeCalm(upstreams, now) : failing.map((one) => describeFailure(one, now))}
+    ${failing.length === 0 ? describeCalm(upstreams, { now, isClosed }) : failing.map((one) => describeFailure(one, now))}
     ${failing.length === 0 ? null : MEANWHILE} ${describeStale(totals.stale)}
   </div>`;
 }
@@ -122,11 +122,14 @@ export function renderHealth({ activity, now }: StatusView): Html {
 type UpstreamHealth = NonNullable<Stats["upstreams"]>[number];
 
 /** Nothing fails: what is said is what Docker Hub's last answer shows. */
-function describeCalm(upstreams: readonly UpstreamHealth[], now: number): Html {
+function describeCalm(
+  upstreams: readonly UpstreamHealth[],
+  { now, isClosed }: Pick<StatusView, "now" | "isClosed">,
+): Html {
   const hub = upstreams.find(({ upstream }) => upstream === DOCKER_HUB);
   const answeredAtMs = hub?.answeredAtMs ?? null;
   if (answeredAtMs === null)
-    return html`<p><strong>Ready.</strong> Docker Hub has not been asked yet.</p>`;
+    return html`<p>${isClosed ? null : READY}Docker Hub has not been asked yet.</p>`;
   return html`<p>
     <strong>All is well.</strong> Docker Hub answers. It last answered ${ago(answeredAtMs, now)}.
   </p>`;
@@ -144,6 +147,8 @@ function describeFailure({ upstream, answeredAtMs, failure }: UpstreamHealth, no
     was last so ${ago(lastMs, now)}. ${answered}.
   </p>`;
 }
+
+const READY = html`<strong>Ready.</strong> `;
 
 const MEANWHILE = html`<p>
   Stored images are still served; a tag that could not be confirmed is marked stale. What is not

@@ -24,10 +24,10 @@ const LOG_OUT = html`<form method="post" action="logout">
 </form>`;
 
 const CLOSED = html`<p class="notice bad">
-  <strong>Nobody may pull yet.</strong> The variable <code>ACCESS</code> says who may, and it is not
-  set. List networks (<code>cidr:203.0.113.0/24</code>), tokens (<code>token:name</code>, with its
-  secret in <code>ACCESS_TOKENS</code>) or <code>open</code> for everybody in it, under
-  <code>[vars]</code> in <code>wrangler.toml</code>, and deploy again.
+  <strong>Nobody may pull yet.</strong> <code>ACCESS</code> says who may, and it is not set. Set it
+  by <code>npx wrangler secret put ACCESS</code> to a list of networks
+  (<code>cidr:203.0.113.0/24</code>), tokens (<code>token:name</code>, with a secret in
+  <code>ACCESS_TOKENS</code>) or <code>open</code> for everybody.
 </p>`;
 
 /** Renders the whole document. */

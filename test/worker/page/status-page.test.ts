@@ -131,7 +131,7 @@ describe("the page", () => {
     const text = words(activity);
     // Docker Hub's limit has nothing to do with what came through other registries.
     expect(text).toContain(
-      "Pulls kept off Docker Hub's limit, last 7 days 1,180,246 of 1,234,567 of its images; last 24 hours: 172,346 of 180,000",
+      "Pulls kept off Docker Hub's limit, last 7 days 1,180,246 of 1,234,567 pulls of its images; last 24 hours: 172,346 of 180,000",
     );
     expect(text).toContain(
       `Hit rate, last 7 days ${formatShare(totals.pulls - totals.misses, totals.pulls)}`,
@@ -210,6 +210,8 @@ describe("the page", () => {
     const page = renderStatusPage({ ...view(noActivity()), isClosed: true });
     expect(page).toContain("Nobody may pull yet.");
     expect(page).toContain("<code>ACCESS</code>");
+    expect(page).not.toContain("Ready.");
+    expect(words(noActivity())).toContain("Ready. Docker Hub has not been asked yet.");
     expect(words(noActivity())).not.toContain("Nobody may pull");
   });
 

@@ -244,7 +244,7 @@ test("what is kept off Docker Hub's limit are its own pulls, and no other regist
       { labels: { upstream: "registry.example.com:5050" }, value: 0 },
     ]);
     const page = (await (await fresh.fetch("/")).text()).replaceAll(/<[^>]+>|\s+/g, " ");
-    expect(page).toMatch(/limit, last 7 days +0 +of 1 of its images; last 24 hours: 0 of 1/);
+    expect(page).toMatch(/limit, last 7 days +0 +of 1 pulls of its images; last 24 hours: 0 of 1/);
   } finally {
     await fresh.stop();
   }
