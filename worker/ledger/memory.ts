@@ -14,10 +14,10 @@ import type {
   RepositoryId,
   SeenTag,
 } from "./ledger.ts";
-import type { Tag } from "../oci/tag.ts";
 import { formatPullId } from "./ledger.ts";
 import { unpackPulls } from "./batch.ts";
 import { UpstreamHours, addUpstreamHours } from "./upstream-sums.ts";
+import type { Tag } from "../oci/tag.ts";
 import { UpstreamTally } from "./upstreams.ts";
 import { HOUR_MS, addSums, noSums, sumByHour } from "./sums.ts";
 

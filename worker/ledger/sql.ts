@@ -8,7 +8,6 @@ import {
   type LedgerBatch,
   type LedgerSums,
   type LoggedPull,
-  type ManifestId,
   type PullsPage,
   type PullsWanted,
   type QuotaSeen,
@@ -148,7 +147,7 @@ export class SqlLedger implements Ledger {
     return rows.map(({ id, ...row }) => ({ ...row, tags: this.#tags(id) }));
   }
 
-  async findTags(manifests: readonly ManifestId[]): Promise<readonly (Tag | null)[]> {
+  async findTags(manifests: Parameters<Ledger["findTags"]>[0]): ReturnType<Ledger["findTags"]> {
     return findTags(this.#options.sql, manifests);
   }
 
