@@ -104,7 +104,7 @@ function describeUpstream(sums: LedgerSums, deps: ApiDeps): Metric[] {
     {
       name: "tidepool_upstream_failures_total",
       type: "counter",
-      help: "Answers that met an upstream which could not say, served stale or refused, and lies of sources.",
+      help: "Answers that met an upstream which could not say, served stale, refused or broken off, and lies of sources.",
       samples: countFailures(upstreams, deps),
     },
     ...describeLimits(sums, deps),
