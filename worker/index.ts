@@ -62,6 +62,7 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
   const { store, memory, config, warn, recorder, records, credential } = parts;
   const upstreams = parts.createUpstreams(waitUntil);
   const { publicTtlMs } = config;
+  const flushing = { ledger: records, waitUntil };
   const proof = (key: RepositoryKey): ProofDeps => ({
     proofs: memory.proofs,
     gate: gateOf({ parts, env, waitUntil }, key),
@@ -89,11 +90,12 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
       fill: fillOf(env, digest),
       waitUntil,
       warn,
+      failed: (failure) => recorder.failure(failure, flushing),
     }),
     status: () => readActivity(createApiDeps(parts)),
     records: {
       recorder,
-      flushing: { ledger: records, waitUntil },
+      flushing,
       credential,
       local: config.local,
     },

@@ -21,6 +21,8 @@ export interface BlobDeps {
   /** Keeps the request's context alive until a stream is over. */
   readonly waitUntil: (work: Promise<unknown>) => void;
   readonly warn: (message: string, error: unknown) => void;
+  /** Told of what fails once the answer is on its way. */
+  readonly failed: (failure: UpstreamFailure) => void;
 }
 
 /** What of a blob is asked for, and through which repository. */
@@ -159,7 +161,11 @@ async function openUpstream(
   if (from === null) return unknownBlob();
   deadline.extend(PASS_THROUGH_DEADLINE_MS);
   const { body, over } = passThrough(digest, from);
-  deps.waitUntil(over);
+  const wrong = { kind: "bad-response", upstream: key.upstream } as const;
+  const tell = (isWrong: boolean): void => {
+    if (isWrong) deps.failed({ ...wrong, message: "a blob whose digest is wrong" });
+  };
+  deps.waitUntil(over.then(tell));
   return { body, size: from.size, range: from.range, outcome: "miss", isPassed: true };
 }
 

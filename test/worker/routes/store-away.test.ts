@@ -64,6 +64,26 @@ test("what is passed through while the store is away is bytes fetched", async ()
   });
 });
 
+test("wrong bytes that are passed through are a failure of their registry", async () => {
+  const blob = syntheticContent(300_000);
+  hub.push("team/wrong", "1", createImage([blob]));
+  await receive(mirror.fetch("/v2/team/wrong/manifests/1"));
+  hub.faults.corruptBlobs = true;
+  try {
+    const path = `/v2/team/wrong/blobs/${blob.digest}`;
+    expect((await whileBroken(() => receive(mirror.fetch(path)))).broken).toBe(true);
+  } finally {
+    hub.faults.corruptBlobs = false;
+  }
+  await vi.waitFor(
+    async () => {
+      const { upstreams } = await readApi(mirror, "/api/stats", Stats);
+      expect(upstreams?.[0]?.failures).toMatchObject([{ kind: "bad-response" }]);
+    },
+    { timeout: 15_000 },
+  );
+});
+
 describe("while the store is away", () => {
   test.each([5_000, 3 * MIB, 30 * MIB])("a cold blob of %d bytes is served whole", async (size) => {
     const blob = syntheticContent(size);
