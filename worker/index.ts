@@ -37,9 +37,13 @@ const worker: ExportedHandler<Env> = {
     });
     return await app.fetch(request, env, ctx);
   },
-  /** Everything is done by the object's own alarms: one cron event would not last for a large store. */
+  /** The store's upkeep is done by the object's own alarms: one cron event would not last for a large store. */
   async scheduled(_event, env): Promise<void> {
-    await env.INVENTORY.getByName("inventory").wake();
+    const done = await Promise.allSettled([
+      env.INVENTORY.getByName("inventory").wake(),
+      env.LEDGER.getByName("ledger").dropOld(),
+    ]);
+    for (const part of done) if (part.status === "rejected") throw part.reason;
   },
 };
 

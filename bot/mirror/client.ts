@@ -55,7 +55,7 @@ export class MirrorClient {
     return pulls === null ? null : { completeSinceMs, pulls };
   }
 
-  /** Everything the mirror holds, with its figures; `null` without an API. */
+  /** Every repository that was pulled through the mirror, with its figures; `null` without an API. */
   async catalog(): Promise<CatalogEntry[] | null> {
     const first = this.#url("/api/catalog", { n: 1000 });
     return this.#all(

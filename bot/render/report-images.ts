@@ -62,7 +62,8 @@ export function renderHeld({ catalog, repositories, period }: Holdings): string[
 function cellsOf(entry: CatalogEntry, endMs: number): string[] {
   const { upstream, repository, bytes, hits, misses, lastPullMs } = entry;
   const isHub = upstream === "docker.io";
-  const { rows, more } = atMost(entry.tags, MAX_TAGS);
+  const { rows, more: unshown } = atMost(entry.tags, MAX_TAGS);
+  const more = unshown + (entry.tagsOmitted ?? 0);
   const tags = rows.map(({ tag, storedAtMs }) => `${code(tag)} ${days(storedAtMs, endMs)}`);
   return [
     code(isHub ? familiar(repository) : `${upstream}/${repository}`),

@@ -13,6 +13,7 @@ import {
   namesOf,
   pullOf,
 } from "../helpers/ledger-events.ts";
+import { describeBounds } from "./ledger-bounds.ts";
 
 const HOUR = 3_600_000;
 /** Long enough for every test but the one that is about it. */
@@ -23,6 +24,7 @@ export function describeLedger(
   name: string,
   create: (options: { keepMs: number; now: () => number }) => Ledger,
 ): void {
+  describeBounds(name, create);
   describe(`the ledger in ${name}`, () => {
     let ledger: Ledger;
     let now: number;

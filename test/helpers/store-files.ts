@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 /** Where Miniflare keeps the bucket's index and each Durable Object's SQLite, below the mirror's data. */
 const BUCKET = "r2/miniflare-R2BucketObject";
 const INVENTORY = "do/tidepool-InventoryObject";
+const LEDGER = "do/tidepool-LedgerObject";
 const FILLS = "do/tidepool-BlobFillObject";
 const OBJECT_FILE = /^[0-9a-f]{64}\.sqlite$/;
 const NS_PER_MS = 1_000_000n;
@@ -29,6 +30,17 @@ function readFiles(root: string): [string, number][] {
 /** Asks the inventory's own SQLite. */
 export function queryInventory(data: string, sql: string): Record<string, unknown>[] {
   return query(data, INVENTORY, sql);
+}
+
+/** Changes the ledger's own SQLite; to be called while the mirror is down. */
+export function changeLedger(data: string, sql: string): void {
+  const file = objectFile(data, LEDGER);
+  if (file !== null) execute(file, sql);
+}
+
+/** Asks the ledger's own SQLite. */
+export function queryLedger(data: string, sql: string): Record<string, unknown>[] {
+  return query(data, LEDGER, sql);
 }
 
 /** The inventory's file: its name follows from the object's, so it is the same in every mirror's data. */

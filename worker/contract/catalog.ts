@@ -1,21 +1,30 @@
 import * as z from "zod";
 import { Count, DigestText, RepositoryText, TagText, TimeMs, UpstreamHost } from "./names.ts";
 
-/** A tag as the mirror holds it now. */
+/** A tag as it was last pulled or asked for. */
 const CatalogTag = z.object({
   tag: TagText,
   digest: DigestText,
-  /** When the mirror first stored the tag at this digest: the age of what is served. */
+  /** When the tag was first seen at this digest: the age of what is served. Anew where nobody asked for the log's time. */
   storedAtMs: TimeMs,
   lastPullMs: TimeMs.nullable(),
 });
 
-/** A repository the mirror holds something of. */
+/**
+ * A repository that was ever pulled or asked for. Its times, hits and misses are for ever; tags and bytes are those of the
+ * pull log's time (`PULL_LOG_DAYS`), and none where nobody asked within it. What the store holds is `storage` in the stats.
+ */
 export const CatalogEntry = z.object({
   upstream: UpstreamHost,
   repository: RepositoryText,
+  /** Those pulled or asked for within the pull log's time; the last 200 of them. */
   tags: z.array(CatalogTag),
-  /** Of the manifests and blobs this repository names; a blob shared with another repository counts in both. */
+  /** How many tags more there are; absent before the mirror told of it. */
+  tagsOmitted: Count.optional(),
+  /**
+   * Of the manifests that were pulled within the pull log's time, and the blobs that they name; a blob shared with another
+   * repository counts in both.
+   */
   bytes: Count,
   firstPullMs: TimeMs.nullable(),
   lastPullMs: TimeMs.nullable(),
@@ -30,7 +39,8 @@ export type CatalogEntry = z.infer<typeof CatalogEntry>;
 /**
  * One page of `GET /api/catalog?n=&last=`, ordered by upstream and name; `last` is opaque.
  *
- * Where more follow, `Link: <…>; rel="next"` names the next page, on the same origin.
+ * Where more follow, `Link: <…>; rel="next"` names the next page, on the same origin. A page may have fewer than `n`, as
+ * those of repositories with many tags do.
  */
 export const CatalogPage = z.object({ repositories: z.array(CatalogEntry) });
 

@@ -40,15 +40,21 @@ export type PullRecord = z.infer<typeof PullRecord>;
  */
 export const PullLogPage = z.object({
   /**
-   * Every pull since then is in the log: when it was begun, or how far its oldest records were since dropped.
+   * Every pull since then is in the log: when it was begun, or how far its oldest records were since dropped, or when the
+   * last was of those that found no room while the ledger was away.
    *
-   * Without it a missing record would prove nothing, and no pull could be said to have gone round the mirror.
+   * Without it a missing record would prove nothing, and no pull could be said to have gone round the mirror. One loss it
+   * does not tell of: an isolate that dies takes with it what it has not written yet. That is what it served in its last
+   * two seconds; while the ledger is slow or away, what it served since that last took a batch.
    */
   completeSinceMs: TimeMs,
   pulls: z.array(PullRecord),
 });
 
-/** What `GET /api/pulls` may be asked for. Times in ms by the mirror's clock, `since` inclusive and `until` exclusive. */
+/**
+ * What `GET /api/pulls` may be asked for. Times in ms by the mirror's clock, `since` inclusive and `until` exclusive.
+ * Another parameter is refused with 400, as by each path of the API: a filter that was misspelt would give everything.
+ */
 export const PullLogQuery = z.object({
   repository: RepositoryText.optional(),
   digest: DigestText.optional(),

@@ -3,8 +3,10 @@ import { catalogKey } from "../store/keys.ts";
 import type { RepositoryKey } from "../store/store.ts";
 import type { ManifestBatch, Taking } from "./upkeep.ts";
 
-/** So many manifests go together at most. */
+/** So many manifests go together at most, */
 const MAX_MANIFESTS = 100;
+/** with so many names: a manifest may have 40,000, which then goes alone. */
+const MAX_NAMES = 20_000;
 /** Rows bound at once. */
 const MAX_ROWS = 10_000;
 
@@ -28,10 +30,14 @@ export function pickManifests(sql: Sql, taking: Taking): ManifestBatch {
     .toArray() as Candidate[];
   const ids: number[] = [];
   let freed = 0;
+  let named = 0;
   for (const candidate of candidates) {
     // What it frees at most: where that is not enough, the next one has to go in any case.
     if (bytes !== null && freed >= bytes) break;
-    freed += candidate.size + mostFreed(sql, candidate);
+    const most = mostFreed(sql, candidate);
+    if (ids.length > 0 && named + most.names > MAX_NAMES) break;
+    freed += candidate.size + most.bytes;
+    named += most.names;
     ids.push(candidate.id);
     // What an index kept is next in line, before what was used later.
     if (bytes !== null && hasChildren(sql, candidate)) break;
@@ -42,18 +48,21 @@ export function pickManifests(sql: Sql, taking: Taking): ManifestBatch {
 }
 
 /** Bytes of its tags and of all stored blobs that it names, whoever else names them. */
-function mostFreed(sql: Sql, { id, content, repository }: Candidate): number {
-  const [sum] = sql
+function mostFreed(
+  sql: Sql,
+  { id, content, repository }: Candidate,
+): { readonly bytes: number; readonly names: number } {
+  const [{ bytes, names }] = sql
     .exec(
-      `SELECT (SELECT coalesce(sum(size), 0) FROM tag WHERE content = ? AND repository = ?) +
-         (SELECT coalesce(sum(c.size), 0) FROM names n JOIN content c ON c.id = n.content WHERE n.manifest = ?)
-         AS bytes`,
+      `SELECT count(*) AS names, coalesce(sum(c.size), 0) +
+         (SELECT coalesce(sum(size), 0) FROM tag WHERE content = ? AND repository = ?) AS bytes
+       FROM names n JOIN content c ON c.id = n.content WHERE n.manifest = ?`,
       content,
       repository,
       id,
     )
-    .toArray();
-  return Number(sum?.["bytes"] ?? 0);
+    .toArray() as [{ bytes: number; names: number }];
+  return { bytes, names };
 }
 
 function hasChildren(sql: Sql, { id, repository }: Candidate): boolean {
@@ -66,23 +75,55 @@ function hasChildren(sql: Sql, { id, repository }: Candidate): boolean {
   return rows.toArray().length > 0;
 }
 
-/** A signature is of no use without what it signs, nor is a signature's signature. */
+/**
+ * A signature is of no use without what it signs, nor is a signature's signature. Where they are too many, they go first
+ * and what they sign with a later batch: they are found by it.
+ */
 function withReferrers(sql: Sql, ids: readonly number[], writtenBeforeMs: number): number[] {
-  return sql
+  const all = sql
     .exec(
-      `WITH RECURSIVE gone (id, content, repository) AS (
-         SELECT id, content, repository FROM manifest WHERE id IN (SELECT value FROM json_each(?))
+      `WITH RECURSIVE gone (id, content, repository, depth) AS (
+         SELECT id, content, repository, 0 FROM manifest WHERE id IN (SELECT value FROM json_each(?))
          UNION
-         SELECT m.id, m.content, m.repository FROM gone g
+         SELECT m.id, m.content, m.repository, g.depth + 1 FROM gone g
            JOIN manifest m ON m.subject = g.content AND m.repository = g.repository
            WHERE m.is_child = 0 AND ${SETTLED})
-       SELECT id FROM gone`,
+       SELECT id FROM gone GROUP BY id ORDER BY max(depth) DESC, id`,
       JSON.stringify(ids),
       writtenBeforeMs,
       writtenBeforeMs,
     )
-    .toArray()
-    .map(({ id }) => Number(id));
+    .toArray();
+  return (
+    groupByNames(
+      sql,
+      all.map(({ id }) => Number(id)),
+    )[0] ?? []
+  );
+}
+
+/** Parts a list of manifests into such as have no more names together than go at once, in their order. */
+function groupByNames(sql: Sql, ids: readonly number[]): number[][] {
+  const counted = sql
+    .exec(
+      `SELECT value AS id, (SELECT count(*) FROM names WHERE manifest = value) AS names
+       FROM json_each(?) ORDER BY key`,
+      JSON.stringify(ids),
+    )
+    .toArray() as { id: number; names: number }[];
+  const groups: number[][] = [];
+  let named = 0;
+  for (const { id, names } of counted) {
+    // Those without a name cost something too.
+    named += names + 1;
+    const group = groups.at(-1);
+    if (group !== undefined && named <= MAX_NAMES) group.push(id);
+    else {
+      groups.push([id]);
+      named = names + 1;
+    }
+  }
+  return groups;
 }
 
 function listKeys(sql: Sql, ids: readonly number[]): string[] {
@@ -118,7 +159,11 @@ function listEmptied(sql: Sql, list: string): RepositoryKey[] {
 
 /** Forgets manifests and their tags; to be run in a transaction. */
 export function dropManifests(sql: Sql, ids: readonly number[]): void {
-  if (ids.length === 0) return;
+  // What a group names is held in memory; the sweep may find thousands gone.
+  for (const group of groupByNames(sql, ids)) dropGroup(sql, group);
+}
+
+function dropGroup(sql: Sql, ids: readonly number[]): void {
   const list = JSON.stringify(ids);
   const inList = "IN (SELECT value FROM json_each(?))";
   type Pair = { content: number; repository: number };

@@ -55,6 +55,13 @@ export class BatchBuilder {
     );
   }
 
+  /** Adds what a batch that was given up has beside records: it takes no room. */
+  keep({ quotas, upstreams }: Pick<LedgerBatch, "quotas" | "upstreams">): void {
+    for (const quota of quotas)
+      if (!this.#quotas.has(quota.credential)) this.#quotas.set(quota.credential, quota);
+    for (const seen of upstreams) this.#upstreams.add(seen);
+  }
+
   /**
    * Adds a pull.
    *

@@ -55,7 +55,7 @@ export interface SeenManifest extends RepositoryId {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly size: number;
-  /** The blobs that it names: told once per isolate, `null` after that. */
+  /** The blobs that it names: told by each isolate twice a day, `null` otherwise. */
   readonly blobs: readonly { readonly digest: Digest; readonly size: number }[] | null;
 }
 
@@ -164,14 +164,25 @@ export interface PullsPage {
   readonly pulls: readonly LoggedPull[];
 }
 
-/** A repository with its figures. */
+/** So many tags of one repository are listed, */
+export const MAX_TAGS = 200;
+/** and so many on a page: 6 MB at most, where an object's answer may have 32. */
+export const MAX_PAGE_TAGS = 20_000;
+
+/**
+ * A repository that was ever pulled: its times and counts are for ever, its tags and bytes are those of the log's time.
+ */
 export interface CatalogRow extends RepositoryId {
+  /** Those that were asked for, by pull or HEAD; the last {@link MAX_TAGS} of them, in order of their names. */
   readonly tags: readonly {
     readonly tag: Tag;
     readonly digest: Digest;
     readonly storedAtMs: number;
     readonly lastPullMs: number | null;
   }[];
+  /** How many more there are. */
+  readonly tagsOmitted: number;
+  /** Of the manifests that were pulled, and of what they name. */
   readonly bytes: number;
   readonly firstPullMs: number | null;
   readonly lastPullMs: number | null;
@@ -205,7 +216,10 @@ export interface Ledger {
   record(batch: LedgerBatch): Promise<void>;
   /** Pages of one walk share no record and leave out none that was there when the walk began. */
   listPulls(wanted: PullsWanted): Promise<PullsPage>;
-  /** In order of upstream and name, after `after`; with `byUse` the most pulled first, from the top. */
+  /**
+   * In order of upstream and name, after `after`. Ends early where there are many tags: only an empty page is the end.
+   * With `byUse` the most pulled first, from the top and without their tags.
+   */
   listCatalog(page: CatalogWanted): Promise<readonly CatalogRow[]>;
   /** Names a tag that points at each manifest now, the one that was asked for last; `null` where none is known. */
   findTags(manifests: readonly ManifestId[]): Promise<readonly (Tag | null)[]>;

@@ -14,7 +14,7 @@ import type {
   RepositoryId,
   SeenTag,
 } from "./ledger.ts";
-import { formatPullId } from "./ledger.ts";
+import { MAX_PAGE_TAGS, MAX_TAGS, formatPullId } from "./ledger.ts";
 import { unpackPulls } from "./batch.ts";
 import { UpstreamHours, addUpstreamHours } from "./upstream-sums.ts";
 import type { Tag } from "../oci/tag.ts";
@@ -23,7 +23,7 @@ import { HOUR_MS, addSums, noSums, sumByHour } from "./sums.ts";
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 type TagRow = Mutable<CatalogRow["tags"][number]> & { seenMs: number };
-type Row = Mutable<Omit<CatalogRow, "tags" | "bytes">> & {
+type Row = Mutable<Omit<CatalogRow, "tags" | "tagsOmitted" | "bytes">> & {
   readonly tags: Map<string, TagRow>;
   /** Sizes by digest, and which manifests name it. */
   readonly content: Map<string, { size: number; readonly manifests: Set<string> }>;
@@ -88,18 +88,19 @@ export class MemoryLedger implements Ledger {
   async listPulls(wanted: PullsWanted): Promise<PullsPage> {
     this.#completeSinceMs ??= this.#options.now();
     const { repository, digest, sinceMs, untilMs, after, limit } = wanted;
+    const cutoff = this.#options.now() - this.#options.keepMs;
     const start = this.#pulls.findIndex(({ id }) => id === after) + 1;
     const pulls = this.#pulls
       .slice(start)
       .filter(
         (pull) =>
-          pull.timeMs >= sinceMs &&
+          pull.timeMs >= Math.max(sinceMs, cutoff) &&
           pull.timeMs < untilMs &&
           (repository === null || compare(repository, pull) === 0) &&
           (digest ?? pull.digest) === pull.digest,
       );
     return {
-      completeSinceMs: this.#completeSinceMs,
+      completeSinceMs: Math.max(this.#completeSinceMs, cutoff),
       pulls: wanted.newest === true ? pulls.slice(-limit) : pulls.slice(0, limit),
     };
   }
@@ -109,18 +110,14 @@ export class MemoryLedger implements Ledger {
     const sorted = [...this.#rows.values()].toSorted(compare);
     if (page.byUse === true) sorted.sort((a, b) => b.hits + b.misses - (a.hits + a.misses));
     const following = sorted.filter((row) => after === null || compare(row, after) > 0);
-    return following.slice(0, limit).map(({ tags, content, ...row }) => ({
+    const rows = following.slice(0, limit).map(({ tags, content, ...row }) => ({
       ...row,
       bytes: [...content.values()].reduce((sum, { size }) => sum + size, 0),
-      tags: [...tags.values()]
-        .toSorted((a, b) => (a.tag < b.tag ? -1 : 1))
-        .map(({ tag, digest, storedAtMs, lastPullMs }) => ({
-          tag,
-          digest,
-          storedAtMs,
-          lastPullMs,
-        })),
+      ...(page.byUse === true ? { tags: [], tagsOmitted: 0 } : this.#listTags([...tags.values()])),
     }));
+    let listed = 0;
+    const end = rows.findIndex(({ tags }) => (listed += tags.length) > MAX_PAGE_TAGS);
+    return end < 0 ? rows : rows.slice(0, Math.max(1, end));
   }
 
   async findTags(manifests: readonly ManifestId[]): Promise<readonly (Tag | null)[]> {
@@ -191,6 +188,19 @@ export class MemoryLedger implements Ledger {
     tags.set(tag, row);
   }
 
+  #listTags(all: readonly TagRow[]): Pick<CatalogRow, "tags" | "tagsOmitted"> {
+    const byName = (a: TagRow, b: TagRow): number => (a.tag < b.tag ? -1 : 1);
+    const cutoff = this.#options.now() - this.#options.keepMs;
+    const asked = all
+      .filter(({ seenMs }) => seenMs >= cutoff)
+      .toSorted((a, b) => b.seenMs - a.seenMs || byName(a, b));
+    const tags = asked
+      .slice(0, MAX_TAGS)
+      .toSorted(byName)
+      .map(({ seenMs: _seenMs, ...tag }) => tag);
+    return { tags, tagsOmitted: asked.length - tags.length };
+  }
+
   #join(blob: BlobSum): void {
     const { client, timeMs, hits, misses, bytes } = blob;
     const { content } = this.#row(blob);
@@ -228,6 +238,17 @@ export class MemoryLedger implements Ledger {
     if (!this.#pulls.some(({ timeMs }) => timeMs < cutoff)) return;
     this.#pulls = this.#pulls.filter(({ timeMs }) => timeMs >= cutoff);
     this.#completeSinceMs = Math.max(this.#completeSinceMs ?? 0, cutoff);
+    for (const row of this.#rows.values()) {
+      const left = new Set(
+        this.#pulls
+          .filter((pull) => compare(pull, row) === 0)
+          .map(({ digest }) => digest as string),
+      );
+      for (const [digest, { manifests }] of row.content) {
+        for (const manifest of manifests) if (!left.has(manifest)) manifests.delete(manifest);
+        if (manifests.size === 0) row.content.delete(digest);
+      }
+    }
   }
 }
 

@@ -1,6 +1,8 @@
 import { OUTCOMES, type PackedPull } from "./batch.ts";
 import type { LedgerBatch, RepositoryId, Sums } from "./ledger.ts";
-import { joinBlobs, recordNames } from "./sql-content.ts";
+import { sliceJson } from "./json-slices.ts";
+import { recordNames } from "./sql-content.ts";
+import { joinBlobs } from "./sql-join.ts";
 import type { Sql } from "./sql-schema.ts";
 import { recordUpstreamSums, recordUpstreams } from "./sql-upstreams.ts";
 import { SUM_NAMES, addSums, noSums, sumByHour } from "./sums.ts";
@@ -67,22 +69,24 @@ function recordRepositories(sql: Sql, batch: LedgerBatch, pulls: Pulls): Map<str
     if (outcome === "miss") row.misses += 1;
     else row.hits += 1;
   }
-  if (rows.size === 0) return new Map();
   const values = [...rows.values()].map(({ id, first, last, hits, misses }) => {
     return [id.upstream, id.repository, first, last, hits, misses];
   });
-  const written = sql
-    .exec(
-      `INSERT INTO repository (upstream, name, first_ms, last_ms, hits, misses)
-       SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?) WHERE true
-       ON CONFLICT (upstream, name) DO UPDATE SET
-         first_ms = min(coalesce(first_ms, excluded.first_ms), coalesce(excluded.first_ms, first_ms)),
-         last_ms = max(coalesce(last_ms, excluded.last_ms), coalesce(excluded.last_ms, last_ms)),
-         hits = hits + excluded.hits, misses = misses + excluded.misses
-       RETURNING id, upstream, name AS repository`,
-      JSON.stringify(values),
-    )
-    .toArray() as unknown as (RepositoryId & { id: number })[];
+  const written = sliceJson(values).flatMap(
+    ({ json }) =>
+      sql
+        .exec(
+          `INSERT INTO repository (upstream, name, first_ms, last_ms, hits, misses)
+           SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?) WHERE true
+           ON CONFLICT (upstream, name) DO UPDATE SET
+             first_ms = min(coalesce(first_ms, excluded.first_ms), coalesce(excluded.first_ms, first_ms)),
+             last_ms = max(coalesce(last_ms, excluded.last_ms), coalesce(excluded.last_ms, last_ms)),
+             hits = hits + excluded.hits, misses = misses + excluded.misses
+           RETURNING id, upstream, name AS repository`,
+          json,
+        )
+        .toArray() as unknown as (RepositoryId & { id: number })[],
+  );
   return new Map(written.map((row) => [nameOf(row), row.id]));
 }
 
@@ -91,47 +95,47 @@ function recordManifests(
   { manifests }: LedgerBatch,
   repositories: ReadonlyMap<string, number>,
 ): Ids["manifests"] {
-  if (manifests.length === 0) return [];
   const rows = manifests.map((seen) => {
     return [seen.digest, repositories.get(nameOf(seen)) ?? 0, seen.mediaType] as const;
   });
-  const values = JSON.stringify(rows);
-  sql.exec(
-    `INSERT OR IGNORE INTO manifest (digest, repository, media_type)
-     SELECT value->>0, value->>1, value->>2 FROM json_each(?)`,
-    values,
-  );
-  return sql
-    .exec(
-      `SELECT m.id, m.repository FROM json_each(?) e
-       JOIN manifest m ON m.digest = e.value->>0 AND m.repository = e.value->>1 ORDER BY e.key`,
-      values,
-    )
-    .toArray() as unknown as Ids["manifests"];
+  return sliceJson(rows).flatMap(({ json }) => {
+    sql.exec(
+      `INSERT OR IGNORE INTO manifest (digest, repository, media_type)
+       SELECT value->>0, value->>1, value->>2 FROM json_each(?)`,
+      json,
+    );
+    return sql
+      .exec(
+        `SELECT m.id, m.repository FROM json_each(?) e
+         JOIN manifest m ON m.digest = e.value->>0 AND m.repository = e.value->>1 ORDER BY e.key`,
+        json,
+      )
+      .toArray() as { id: number; repository: number }[];
+  });
 }
 
 function recordClients(sql: Sql, { clients }: LedgerBatch, pulls: Pulls): Ids["clients"] {
-  if (clients.length === 0) return [];
   const seen = clients.map(() => 0);
   for (const { client, timeMs } of pulls) seen[client] = Math.max(seen[client] ?? 0, timeMs);
   const rows = clients.map(({ address, userAgent, token }, place) => {
     return [userAgent, address, token, seen[place]];
   });
-  const values = JSON.stringify(rows);
-  sql.exec(
-    `INSERT INTO client (user_agent, address, token, seen_ms)
-     SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(?) WHERE true
-     ON CONFLICT DO UPDATE SET seen_ms = excluded.seen_ms WHERE excluded.seen_ms > seen_ms + ${SEEN_AGAIN_MS}`,
-    values,
-  );
-  const found = sql
-    .exec(
-      `SELECT c.id FROM json_each(?) e JOIN client c
-         ON c.user_agent = e.value->>0 AND c.address = e.value->>1 AND c.token = e.value->>2 ORDER BY e.key`,
-      values,
-    )
-    .toArray() as { id: number }[];
-  return found.map(({ id }) => id);
+  return sliceJson(rows).flatMap(({ json }) => {
+    sql.exec(
+      `INSERT INTO client (user_agent, address, token, seen_ms)
+       SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(?) WHERE true
+       ON CONFLICT DO UPDATE SET seen_ms = excluded.seen_ms WHERE excluded.seen_ms > seen_ms + ${SEEN_AGAIN_MS}`,
+      json,
+    );
+    const found = sql
+      .exec(
+        `SELECT c.id FROM json_each(?) e JOIN client c
+           ON c.user_agent = e.value->>0 AND c.address = e.value->>1 AND c.token = e.value->>2 ORDER BY e.key`,
+        json,
+      )
+      .toArray() as { id: number }[];
+    return found.map(({ id }) => id);
+  });
 }
 
 function recordPulls(sql: Sql, pulls: Pulls, { manifests, clients }: Ids): void {
@@ -149,12 +153,13 @@ function recordPulls(sql: Sql, pulls: Pulls, { manifests, clients }: Ids): void 
       rows.length,
     )
     .toArray() as [{ first: number }];
-  sql.exec(
-    `INSERT INTO pull (time_ms, serial, repository, manifest, client, tag, outcome, counted)
-     SELECT value->>0, key + ?, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6 FROM json_each(?)`,
-    first,
-    JSON.stringify(rows),
-  );
+  for (const { start, json } of sliceJson(rows))
+    sql.exec(
+      `INSERT INTO pull (time_ms, serial, repository, manifest, client, tag, outcome, counted)
+       SELECT value->>0, key + ?, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6 FROM json_each(?)`,
+      first + start,
+      json,
+    );
 }
 
 function recordTags(
@@ -190,24 +195,24 @@ function recordTags(
     if (tag === null || digest === undefined || repository === undefined) continue;
     see({ repository, tag, digest, pulled: timeMs }, timeMs);
   }
-  if (rows.size === 0) return;
   const values = [...rows.values()]
     .toSorted((a, b) => a.seen - b.seen)
     .map(({ repository, tag, digest, first, seen, pulled }) => {
       return [repository, tag, digest, first, seen, pulled];
     });
   // A batch that comes late must not move a tag back.
-  sql.exec(
-    `INSERT INTO tag (repository, tag, digest, stored_ms, seen_ms, last_ms)
-     SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?) WHERE true
-     ON CONFLICT (repository, tag) DO UPDATE SET
-       stored_ms = CASE WHEN excluded.digest = digest THEN min(stored_ms, excluded.stored_ms)
-         WHEN excluded.seen_ms >= seen_ms THEN excluded.stored_ms ELSE stored_ms END,
-       digest = CASE WHEN excluded.seen_ms >= seen_ms THEN excluded.digest ELSE digest END,
-       last_ms = max(coalesce(last_ms, excluded.last_ms), coalesce(excluded.last_ms, last_ms)),
-       seen_ms = max(seen_ms, excluded.seen_ms)`,
-    JSON.stringify(values),
-  );
+  for (const { json } of sliceJson(values))
+    sql.exec(
+      `INSERT INTO tag (repository, tag, digest, stored_ms, seen_ms, last_ms)
+       SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?) WHERE true
+       ON CONFLICT (repository, tag) DO UPDATE SET
+         stored_ms = CASE WHEN excluded.digest = digest THEN min(stored_ms, excluded.stored_ms)
+           WHEN excluded.seen_ms >= seen_ms THEN excluded.stored_ms ELSE stored_ms END,
+         digest = CASE WHEN excluded.seen_ms >= seen_ms THEN excluded.digest ELSE digest END,
+         last_ms = max(coalesce(last_ms, excluded.last_ms), coalesce(excluded.last_ms, last_ms)),
+         seen_ms = max(seen_ms, excluded.seen_ms)`,
+      json,
+    );
 }
 
 function recordSums(sql: Sql, batch: LedgerBatch, pulls: Pulls): void {

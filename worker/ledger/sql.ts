@@ -1,22 +1,20 @@
-import type { Digest } from "../oci/digest.ts";
-import type { RepositoryName } from "../oci/repository.ts";
-import type { Tag } from "../oci/tag.ts";
 import {
   type CatalogRow,
   type CatalogWanted,
   type Ledger,
   type LedgerBatch,
   type LedgerSums,
-  type LoggedPull,
   type PullsPage,
   type PullsWanted,
   type QuotaSeen,
   type Sums,
-  formatPullId,
-  parsePullId,
+  MAX_PAGE_TAGS,
+  MAX_TAGS,
 } from "./ledger.ts";
-import { OUTCOMES, type PackedPull, unpackPulls } from "./batch.ts";
-import { SEEN_AGAIN_MS, recordBatch } from "./sql-record.ts";
+import { type PackedPull, unpackPulls } from "./batch.ts";
+import { dropClients, dropPulls, dropTags } from "./sql-drop.ts";
+import { listPulls } from "./sql-pulls.ts";
+import { recordBatch } from "./sql-record.ts";
 import { type Sql, createTables } from "./sql-schema.ts";
 import { findTags } from "./sql-tags.ts";
 import { readUpstreams } from "./sql-upstreams.ts";
@@ -34,22 +32,8 @@ export interface SqlLedgerOptions {
 
 /** So many batches are known again: one that comes twice comes within seconds. */
 const REMEMBERED_BATCHES = 10_000;
-/** Records dropped with each batch once they are too old: few enough to be quick, and twice what the batch brings. */
+/** Pulls dropped with each batch once they are too old: few enough to be quick, and twice what the batch brings. */
 const DROP_AT_ONCE = 1_000;
-/** The last seen tags of one repository that are shown: with a thousand repositories a page fits into one RPC answer. */
-const MAX_TAGS = 200;
-
-type PullRow = Omit<LoggedPull, "id" | "outcome" | "counted" | "client" | "blobs"> & {
-  readonly serial: number;
-  readonly outcome: number;
-  readonly counted: number;
-  readonly address: string;
-  readonly token: string;
-  readonly userAgent: string;
-  readonly hits: number;
-  readonly misses: number;
-  readonly bytes: number;
-};
 
 /** Keeps the records in SQLite. */
 export class SqlLedger implements Ledger {
@@ -71,66 +55,43 @@ export class SqlLedger implements Ledger {
         this.#raise("lost", batch.lost.count, "value + excluded.value");
         this.#completeSince(batch.lost.lastMs + 1);
       }
-      this.#dropOld(2 * pulls.length);
+      this.#dropPulls(2 * pulls.length);
     });
   }
 
-  async listPulls(wanted: PullsWanted): Promise<PullsPage> {
-    const { sql } = this.#options;
-    this.#begin([]);
-    const after = wanted.after === null ? null : parsePullId(wanted.after);
-    // -1 stands before every serial: from `since` on, inclusive.
-    const from =
-      after !== null && after.timeMs >= wanted.sinceMs
-        ? [after.timeMs, after.serial]
-        : [wanted.sinceMs, -1];
-    const selected = this.#select(wanted);
-    const where = ["(p.time_ms, p.serial) > (?, ?)", "p.time_ms < ?", ...selected.conditions];
-    const bindings = [...from, wanted.untilMs, ...selected.bindings];
-    const order = wanted.newest === true ? "DESC" : "ASC";
-    const rows = sql
-      .exec(
-        `SELECT p.time_ms AS timeMs, p.serial, r.upstream, r.name AS repository, p.tag, m.digest,
-           m.media_type AS mediaType, p.outcome, p.counted, c.address, c.user_agent AS userAgent, c.token,
-           p.hits, p.misses, p.bytes
-         FROM (SELECT * FROM pull p WHERE ${where.join(" AND ")}
-           ORDER BY p.time_ms ${order}, p.serial ${order} LIMIT ?) p
-         JOIN repository r ON r.id = p.repository JOIN manifest m ON m.id = p.manifest JOIN client c ON c.id = p.client
-         ORDER BY p.time_ms, p.serial`,
-        ...bindings,
-        wanted.limit,
-      )
-      .toArray() as unknown as PullRow[];
-    return { completeSinceMs: this.#meta("complete"), pulls: rows.map(readPull) };
+  /**
+   * Drops some of what is too old: pulls with their manifests, which each batch does too, clients and tags.
+   *
+   * @returns whether all of it went
+   */
+  dropOld(): boolean {
+    const { sql, transaction } = this.#options;
+    let isDone = false;
+    transaction(() => {
+      const parts = [
+        this.#dropPulls(0),
+        dropClients(sql, this.#cutoffMs()),
+        dropTags(sql, this.#cutoffMs()),
+      ];
+      isDone = !parts.includes(false);
+    });
+    return isDone;
   }
 
-  /** By `=` wherever it can be: only then does an index give the rows in their order, and a page ends where it is full. */
-  #select({ repository, digest }: PullsWanted): {
-    readonly conditions: readonly string[];
-    readonly bindings: readonly (string | number)[];
-  } {
-    const { sql } = this.#options;
-    const conditions: string[] = [];
-    const bindings: (string | number)[] = [];
-    if (repository !== null) {
-      conditions.push("p.repository = (SELECT id FROM repository WHERE upstream = ? AND name = ?)");
-      bindings.push(repository.upstream, repository.repository);
-    }
-    if (digest !== null) {
-      const manifests = sql
-        .exec("SELECT id FROM manifest WHERE digest = ? LIMIT 2", digest)
-        .toArray();
-      const all = "(SELECT id FROM manifest WHERE digest = ?)";
-      conditions.push(`p.manifest ${manifests.length > 1 ? "IN" : "="} ${all}`);
-      bindings.push(digest);
-    }
-    return { conditions, bindings };
+  async listPulls(wanted: PullsWanted): Promise<PullsPage> {
+    this.#begin([]);
+    const cutoffMs = this.#cutoffMs();
+    const sinceMs = Math.max(wanted.sinceMs, cutoffMs);
+    return {
+      completeSinceMs: Math.max(this.#meta("complete"), cutoffMs),
+      pulls: listPulls(this.#options.sql, { ...wanted, sinceMs }),
+    };
   }
 
   async listCatalog(page: CatalogWanted): Promise<readonly CatalogRow[]> {
     const { sql } = this.#options;
     const { after, limit } = page;
-    type Row = Omit<CatalogRow, "tags"> & { readonly id: number };
+    type Row = Omit<CatalogRow, "tags" | "tagsOmitted"> & { readonly id: number };
     const columns = `id, upstream, name AS repository, bytes, first_ms AS firstPullMs, last_ms AS lastPullMs, hits, misses`;
     // Both orders are an index's.
     const [rest, ...bindings] =
@@ -144,7 +105,17 @@ export class SqlLedger implements Ledger {
     const rows = sql
       .exec(`SELECT ${columns} FROM repository ${rest} LIMIT ?`, ...bindings, limit)
       .toArray() as unknown as Row[];
-    return rows.map(({ id, ...row }) => ({ ...row, tags: this.#tags(id) }));
+    if (page.byUse === true)
+      return rows.map(({ id: _id, ...row }) => ({ ...row, tags: [], tagsOmitted: 0 }));
+    const listed: CatalogRow[] = [];
+    let tags = 0;
+    for (const { id, ...row } of rows) {
+      const shown = this.#tags(id);
+      tags += shown.tags.length;
+      if (tags > MAX_PAGE_TAGS && listed.length > 0) break;
+      listed.push({ ...row, ...shown });
+    }
+    return listed;
   }
 
   async findTags(manifests: Parameters<Ledger["findTags"]>[0]): ReturnType<Ledger["findTags"]> {
@@ -182,20 +153,23 @@ export class SqlLedger implements Ledger {
     };
   }
 
-  #tags(repository: number): CatalogRow["tags"] {
-    const rows = this.#options.sql
+  /** The tags that were asked for within the log's time. */
+  #tags(repository: number): Pick<CatalogRow, "tags" | "tagsOmitted"> {
+    const { sql } = this.#options;
+    const since = [repository, this.#cutoffMs()];
+    const tags = sql
       .exec(
         `SELECT tag, digest, stored_ms AS storedAtMs, last_ms AS lastPullMs FROM
-           (SELECT * FROM tag WHERE repository = ? ORDER BY seen_ms DESC LIMIT ${MAX_TAGS}) ORDER BY tag`,
-        repository,
+           (SELECT * FROM tag WHERE repository = ? AND seen_ms >= ? ORDER BY seen_ms DESC, tag LIMIT ${MAX_TAGS})
+         ORDER BY tag`,
+        ...since,
       )
-      .toArray() as unknown as {
-      tag: Tag;
-      digest: Digest;
-      storedAtMs: number;
-      lastPullMs: number | null;
-    }[];
-    return rows;
+      .toArray() as unknown as CatalogRow["tags"];
+    if (tags.length < MAX_TAGS) return { tags, tagsOmitted: 0 };
+    const [{ count }] = sql
+      .exec("SELECT count(*) AS count FROM tag WHERE repository = ? AND seen_ms >= ?", ...since)
+      .toArray() as [{ count: number }];
+    return { tags, tagsOmitted: count - tags.length };
   }
 
   /** Whether a batch is new. */
@@ -220,23 +194,18 @@ export class SqlLedger implements Ledger {
     this.#raise("complete", timeMs, "max(value, excluded.value)");
   }
 
-  #dropOld(atLeast: number): void {
-    const { sql, now, keepMs } = this.#options;
-    const cutoff = now() - keepMs;
+  /** @returns whether none was too old, or all of those went */
+  #dropPulls(atLeast: number): boolean {
+    const { sql } = this.#options;
+    const cutoffMs = this.#cutoffMs();
     const [oldest] = sql.exec("SELECT min(time_ms) AS at FROM pull").toArray() as [{ at: unknown }];
-    if (typeof oldest.at !== "number" || oldest.at >= cutoff) return;
-    sql.exec(
-      `DELETE FROM pull WHERE (time_ms, serial) IN
-         (SELECT time_ms, serial FROM pull WHERE time_ms < ? ORDER BY time_ms, serial LIMIT ?)`,
-      cutoff,
-      Math.max(DROP_AT_ONCE, atLeast),
-    );
-    // Of these no pull was left before.
-    sql.exec(
-      `DELETE FROM client WHERE id IN (SELECT id FROM client WHERE seen_ms < ? LIMIT ${DROP_AT_ONCE})`,
-      oldest.at - SEEN_AGAIN_MS,
-    );
-    this.#completeSince(cutoff);
+    if (typeof oldest.at !== "number" || oldest.at >= cutoffMs) return true;
+    this.#completeSince(cutoffMs);
+    return dropPulls(sql, { cutoffMs, limit: Math.max(DROP_AT_ONCE, atLeast) });
+  }
+
+  #cutoffMs(): number {
+    return this.#options.now() - this.#options.keepMs;
   }
 
   #raise(name: string, value: number, how: string): void {
@@ -251,17 +220,4 @@ export class SqlLedger implements Ledger {
     const [row] = this.#options.sql.exec("SELECT value FROM meta WHERE name = ?", name).toArray();
     return typeof row?.["value"] === "number" ? row["value"] : 0;
   }
-}
-
-function readPull(row: PullRow): LoggedPull {
-  const { serial, outcome, counted, address, userAgent, token, hits, misses, bytes, ...rest } = row;
-  return {
-    ...rest,
-    repository: rest.repository satisfies RepositoryName,
-    id: formatPullId(rest.timeMs, serial),
-    outcome: OUTCOMES[outcome] ?? "hit",
-    counted: counted !== 0,
-    client: { address, userAgent, token },
-    blobs: { hits, misses, bytes },
-  };
 }

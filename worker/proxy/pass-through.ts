@@ -53,6 +53,7 @@ async function copyVerified(
     held = all.slice(free);
   }
   await hasher.close();
-  if (formatDigest(algorithm, await hash.digest) !== digest) throw new WrongDigest("a wrong digest");
+  if (formatDigest(algorithm, await hash.digest) !== digest)
+    throw new WrongDigest("a wrong digest");
   await writer.write(held);
 }

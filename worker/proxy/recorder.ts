@@ -14,8 +14,9 @@ import { ByteLru } from "./byte-lru.ts";
 
 /*
  * What may be lost: an isolate that dies takes with it what it has not told yet, which is at most what it saw in the last
- * FLUSH_MS and the batch under way; under load a batch goes at BATCH records and after SHORTEST_MS. A ledger that cannot
- * be reached is told again with the next batch; what is given up then, or finds no room meanwhile, is counted, logged and
+ * FLUSH_MS and the batch under way; under load a batch goes at BATCH records and after SHORTEST_MS. Nobody can count that:
+ * the ledger would have to be told before of each record that it will be, at twice the calls. A ledger that cannot be
+ * reached is told again with the next batch; what is given up then, or finds no room meanwhile, is counted, logged and
  * told once it can be, and the log says that it is complete only since then. No pull waits for any of it or fails by it.
  */
 
@@ -29,11 +30,20 @@ const FLUSH_MS = 2_000;
 const DEAD_MS = 10_000;
 /** So often a batch is told before it is given up: some minutes of an outage. */
 const MAX_ATTEMPTS = 100;
-/** Records that wait for the ledger; beyond this many they are dropped: 5 MB at most. */
+/** Records that wait for the ledger; beyond this many they are dropped: 5 MB at most without names, */
 const MAX_HELD = 10_000;
+/** in so many batches: what comes then, counts of failures among it, is held as one until there is room. */
+const MAX_BATCHES = 20;
 /** 4 MiB: manifests whose names were told, about 30,000. */
 const TOLD_BYTES = 4 * 1024 * 1024;
 const TOLD_ENTRY_BYTES = 128;
+/**
+ * With so many names waiting, the next manifest's are told with a later pull of it: a manifest may name 40,000 blobs, and
+ * several of them are more than the 32 MB that a call to the ledger may have.
+ */
+const MAX_NAMES = 50_000;
+/** Names are told again after this long: the ledger forgets them a day after the last pull at the earliest. */
+const TOLD_MS = 12 * 3_600_000;
 
 /** What of a request a record needs to outlive its answer. */
 export interface Flushing {
@@ -45,6 +55,7 @@ export interface Flushing {
 interface Outgoing {
   readonly batch: LedgerBatch;
   readonly records: number;
+  readonly names: number;
   attempts: number;
 }
 
@@ -52,10 +63,12 @@ interface Outgoing {
 export class Recorder {
   readonly #warn: (message: string, error: unknown) => void;
   readonly #now: () => number;
-  readonly #told = new ByteLru<string, true>(TOLD_BYTES);
+  readonly #told = new ByteLru<string, number>(TOLD_BYTES);
   readonly #outgoing: Outgoing[] = [];
   #held = new BatchBuilder();
+  #heldNames = 0;
   #waiting = 0;
+  #waitingNames = 0;
   #lost: { count: number; lastMs: number } | null = null;
   #timerSetAt: number | null = null;
   #sendingSince: number | null = null;
@@ -130,12 +143,15 @@ export class Recorder {
     this.#plan(flushing);
   }
 
-  /** Reads what a manifest names, for the first of this isolate's batches that tells of it. */
+  /** Reads what a manifest names, unless this isolate has told it lately. */
   #tell(event: PullEvent, bytes: Uint8Array): SeenManifest["blobs"] {
     const name = manifestName(event);
-    if (this.#told.get(name) !== undefined) return null;
-    this.#told.set(name, true, TOLD_ENTRY_BYTES + name.length);
+    const toldAt = this.#told.get(name);
+    if (toldAt !== undefined && this.#now() - toldAt < TOLD_MS) return null;
+    if (this.#heldNames + this.#waitingNames >= MAX_NAMES) return null;
+    this.#told.set(name, this.#now(), TOLD_ENTRY_BYTES + name.length);
     const { blobs = [] } = readManifest(new TextDecoder().decode(bytes), event.mediaType) ?? {};
+    this.#heldNames += blobs.length;
     return blobs.map(({ digest, size }) => ({ digest, size }));
   }
 
@@ -175,7 +191,10 @@ export class Recorder {
       while ((next = this.#outgoing[0]) !== undefined) {
         this.#sentAt = this.#now();
         await ledger().record(next.batch);
+        const wasFull = this.#isFull;
         this.#drop(next);
+        // What found no room before goes at once: nothing may come that would take it along.
+        if (wasFull) this.#pack();
       }
     } catch (error) {
       this.#warn("the ledger could not be told", error);
@@ -185,14 +204,19 @@ export class Recorder {
     }
   }
 
-  /** Makes a batch of what is held. */
+  get #isFull(): boolean {
+    return this.#outgoing.length >= MAX_BATCHES;
+  }
+
+  /** Makes a batch of what is held, where there is room for one more. */
   #pack(): void {
     const held = this.#held;
-    if (held.empty && this.#lost === null) return;
+    if (this.#isFull || (held.empty && this.#lost === null)) return;
     const { records } = held;
     const batch = held.build(crypto.randomUUID(), this.#lost);
-    this.#queue({ batch, records, attempts: 0 });
+    this.#queue({ batch, records, names: this.#heldNames, attempts: 0 });
     this.#held = new BatchBuilder();
+    this.#heldNames = 0;
     this.#lost = null;
   }
 
@@ -212,6 +236,7 @@ export class Recorder {
     const { batch, records } = failed;
     this.#lose(records, lastPullMs(batch));
     if (batch.lost !== null) this.#lose(batch.lost.count, batch.lost.lastMs);
+    this.#held.keep(batch);
     // What they name would else never be told.
     for (const manifest of batch.manifests) this.#told.delete(manifestName(manifest));
   }
@@ -219,6 +244,7 @@ export class Recorder {
   #queue(outgoing: Outgoing): void {
     this.#outgoing.push(outgoing);
     this.#waiting += outgoing.records;
+    this.#waitingNames += outgoing.names;
   }
 
   #drop(outgoing: Outgoing): void {
@@ -226,6 +252,7 @@ export class Recorder {
     if (place < 0) return;
     this.#outgoing.splice(place, 1);
     this.#waiting -= outgoing.records;
+    this.#waitingNames -= outgoing.names;
   }
 
   #lose(count: number, lastMs: number): void {

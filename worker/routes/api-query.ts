@@ -5,13 +5,22 @@ import type { RepositoryId } from "../ledger/ledger.ts";
 
 const DEFAULT_PAGE = 100;
 const MAX_PAGE = 1000;
+/** So much of a name that is not known is given back. */
+const MAX_SHOWN = 64;
 
 /** Reads the API's query parameters, as `worker/contract` has them; a bad one is refused by its name. */
 export class ApiQuery {
   readonly #query: URLSearchParams;
 
-  constructor(request: Request) {
+  /**
+   * @param names - of the parameters that there are: a filter that was misspelt must not give everything
+   * @throws {@link RegistryError} 400 that names another one
+   */
+  constructor(request: Request, names: readonly string[]) {
     this.#query = new URL(request.url).searchParams;
+    for (const name of this.#query.keys())
+      if (!names.includes(name))
+        this.refuse(name.slice(0, MAX_SHOWN), `is no parameter of this: ${names.join(", ")} are`);
   }
 
   /** @returns `null` where it is not asked for */

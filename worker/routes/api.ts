@@ -41,6 +41,7 @@ export interface ApiDeps {
   readonly now: () => number;
 }
 
+const PULLS_QUERY = ["repository", "digest", "since", "until", "n", "last"];
 const DAY_MS = 24 * HOUR_MS;
 /** Without `since`: what a day's chart by hours shows, and a month's by days. */
 const DEFAULT_SPAN_MS = { hour: DAY_MS, day: 30 * DAY_MS };
@@ -49,7 +50,7 @@ const MAX_HOURS_MS = 93 * DAY_MS;
 
 /** `GET /api/pulls?repository=&digest=&since=&until=&n=&last=`: the pull log, newest last. */
 export async function getPulls(deps: ApiDeps, request: Request): Promise<Response> {
-  const query = new ApiQuery(request);
+  const query = new ApiQuery(request, PULLS_QUERY);
   const limit = query.limit();
   const { completeSinceMs, pulls } = await deps.ledger.listPulls({
     repository: query.repository(),
@@ -74,22 +75,34 @@ export function describePull({ client, ...pull }: LoggedPull): PullRecord {
 
 /** `GET /api/catalog?n=&last=`: every repository with its tags and figures. */
 export async function getCatalogEntries(deps: ApiDeps, request: Request): Promise<Response> {
-  const query = new ApiQuery(request);
+  const query = new ApiQuery(request, ["n", "last"]);
   const limit = query.limit();
   const after = query.last(parseCatalogId);
   const found = await deps.ledger.listCatalog({ after, limit: limit + 1 });
   const shown = found.slice(0, limit);
   const repositories = shown.map((row): CatalogEntry => ({ ...row, tags: [...row.tags] }));
-  const end = found.length > limit ? shown.at(-1) : undefined;
+  const end = (await isLast(deps, found, limit)) ? undefined : shown.at(-1);
   const page: z.infer<typeof CatalogPage> = { repositories };
   if (end === undefined) return respond(page, null);
   const last = `${end.upstream}/${end.repository}`;
   return respond(page, formatNextLink("/api/catalog", query.next(last)));
 }
 
+/** Whether no repository follows: a page that is not full may have ended early. */
+async function isLast(
+  { ledger }: ApiDeps,
+  found: readonly RepositoryId[],
+  limit: number,
+): Promise<boolean> {
+  const after = found.at(-1);
+  if (found.length > limit) return false;
+  if (after === undefined) return true;
+  return (await ledger.listCatalog({ after, limit: 1 })).length === 0;
+}
+
 /** `GET /api/stats?since=&until=&step=hour|day`: sums of whole hours, so the span may be wider than asked for. */
 export async function getStats(deps: ApiDeps, request: Request): Promise<Response> {
-  const query = new ApiQuery(request);
+  const query = new ApiQuery(request, ["since", "until", "step"]);
   const step = query.step();
   const until = query.time("until") ?? deps.now();
   const since = query.time("since") ?? Math.max(0, until - DEFAULT_SPAN_MS[step]);

@@ -5,7 +5,7 @@ import { objectKey, parseSnapshotDay, snapshotEndName, snapshotPageName } from "
 import type { Budget } from "./budget.ts";
 import type { UpkeepDeps } from "./deps.ts";
 
-/** Repositories on a page: 6 MB of JSON where each has 200 tags, and usually 100 kB. */
+/** Repositories on a page: usually 100 kB of JSON; the ledger ends one early that would have many tags. */
 const PAGE = 200;
 const DAY_MS = 24 * 3_600_000;
 /** Older snapshots are deleted. */

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Ledger, LedgerBatch } from "../../../worker/ledger/ledger.ts";
 import { MemoryLedger } from "../../../worker/ledger/memory.ts";
 import { Recorder } from "../../../worker/proxy/recorder.ts";
-import { NOON, everything, pullOf } from "../../helpers/ledger-events.ts";
+import { NOON, digestOf, everything, pullOf } from "../../helpers/ledger-events.ts";
 
 /** Longer than a record may wait for company. */
 const FLUSH_MS = 3_000;
@@ -37,9 +37,9 @@ const flushing = {
   },
 };
 
-function pull(repository = "library/alpine"): void {
+function pull(repository = "library/alpine", body: object = {}): void {
   const event = pullOf({ timeMs: Date.now() });
-  const bytes = new TextEncoder().encode("{}");
+  const bytes = new TextEncoder().encode(JSON.stringify(body));
   recorder.pull({ ...event, repository: repository as typeof event.repository }, bytes, flushing);
 }
 
@@ -127,6 +127,63 @@ describe("the recorder", () => {
     expect(await lost()).toBe(501);
     expect(await logged()).toBe(MAX_HELD + 1);
     expect((await ledger.listPulls(everything)).completeSinceMs).toBeGreaterThan(NOON);
+  });
+
+  test("holds counts without records in few batches through a long outage, and loses none", async () => {
+    carry = away;
+    for (let n = 0; n < 3_000; n += 1) {
+      recorder.failure({ upstream: "docker.io", kind: "timeout" }, flushing);
+      if (n % 100 === 0) pull();
+      await pass();
+    }
+    const ids = new Set<string>();
+    const most = 20;
+    carry = (batch, arrive) => {
+      ids.add(batch.id);
+      return arrive();
+    };
+    recorder.failure({ upstream: "docker.io", kind: "timeout" }, flushing);
+    await pass();
+    expect(ids.size).toBeLessThanOrEqual(most + 1);
+    const { upstreams } = await ledger.sum({ sinceMs: 0, untilMs: 0 });
+    expect(upstreams[0]?.failures).toMatchObject([{ kind: "timeout", count: 3_001 }]);
+    expect((await logged()) + (await lost())).toBe(30);
+  });
+
+  test("tells again by the next day what a manifest names, which the ledger may have forgotten", async () => {
+    const told: boolean[] = [];
+    carry = (batch, arrive) => {
+      for (const { blobs } of batch.manifests) told.push(blobs !== null);
+      return arrive();
+    };
+    for (const hours of [0, 1, 10, 1, 1]) {
+      await pass(hours * 3_600_000);
+      pull();
+      await pass();
+    }
+    expect(told).toEqual([true, false, false, true, false]);
+  });
+
+  test("tells of many large manifests in batches that a call can carry, each of them in the end", async () => {
+    const layers = Array.from({ length: 30_000 }, (_, n) => ({ digest: digestOf(n), size: 1 }));
+    const told = new Map<string, number>();
+    const sizes: number[] = [];
+    carry = (batch, arrive) => {
+      const named = batch.manifests.map(({ repository, blobs }) => {
+        if (blobs !== null) told.set(repository, blobs.length);
+        return blobs?.length ?? 0;
+      });
+      sizes.push(named.reduce((sum, count) => sum + count, 0));
+      return arrive();
+    };
+    const names = Array.from({ length: 8 }, (_, n) => `team/${n}`);
+    for (let times = 0; times < 4; times += 1) {
+      for (const name of names) pull(name, { layers });
+      await pass();
+    }
+    expect(sizes).toEqual([60_000, 60_000, 60_000, 60_000]);
+    expect([...told]).toEqual(names.map((name) => [name, 30_000]));
+    expect(await logged()).toBe(32);
   });
 
   test("does not wait for a call that died with its request", async () => {

@@ -88,6 +88,12 @@ describe("a bad parameter is 400 and named", () => {
     ["/api/catalog?last=nothing", "last"],
     ["/api/catalog?n=", "n"],
     ["/api/stats?step=week", "step"],
+    ["/api/pulls?repo=team/app", "repo"],
+    ["/api/pulls?n=1&Digest=", "Digest"],
+    ["/api/pulls?step=day", "step"],
+    ["/api/catalog?repository=team/app", "repository"],
+    ["/api/stats?since=0&step=day&n=1", "n"],
+    [`/api/stats?${"x".repeat(2_000)}=1`, "x{64}"],
     ["/api/stats?since=0&step=hour", "step"],
   ];
   test.each(cases)("%s", async (path, name) => {

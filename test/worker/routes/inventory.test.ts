@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { CatalogPage } from "../../../worker/contract/catalog.ts";
 import { Stats } from "../../../worker/contract/stats.ts";
 import { receive } from "../../helpers/bytes.ts";
 import { type FakeHub, startFakeHub } from "../../helpers/fake-hub/hub.ts";
@@ -11,7 +12,7 @@ import {
   createIndex,
   syntheticContent,
 } from "../../helpers/images.ts";
-import { readApi } from "../../helpers/ledger.ts";
+import { readApi, readLog } from "../../helpers/ledger.ts";
 import { type TestMirror, startTestMirror } from "../../helpers/mirror.ts";
 import { parsePrometheus } from "../../helpers/prometheus.ts";
 import { inventoryFile, queryInventory, readBucket } from "../../helpers/store-files.ts";
@@ -46,7 +47,7 @@ test("whatever is pulled is known, with what it names and takes", async () => {
   expect(manifests.map(({ is_child: isChild }) => isChild)).toEqual([0, 1]);
 });
 
-test("a manifest of 40,000 layers, as large as one may be, is known whole", async () => {
+test("a manifest of 40,000 layers, as large as one may be, is known whole and in the log", async () => {
   const layers = Array.from({ length: 40_000 }, (_, n) => ({
     digest: `sha256:${n.toString(16).padStart(64, "0")}`,
     size: n,
@@ -57,6 +58,10 @@ test("a manifest of 40,000 layers, as large as one may be, is known whole", asyn
   expect(got).toMatchObject({ status: 200, digest: content.digest });
   expect(keysOf("manifests/")).toHaveLength(1);
   expect(queryInventory(mirror.data, "SELECT count(*) AS n FROM names")).toEqual([{ n: 40_000 }]);
+  expect(await readLog(mirror, 1)).toMatchObject([{ repository: "team/wide", tag: "1" }]);
+  const { repositories } = await readApi(mirror, "/api/catalog", CatalogPage);
+  const bytes = layers.reduce((sum, { size }) => sum + size, content.size);
+  expect(repositories).toMatchObject([{ repository: "team/wide", bytes }]);
 });
 
 test("what the store holds is in stats, metrics and on the page, beside its limit", async () => {

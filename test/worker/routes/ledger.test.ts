@@ -7,6 +7,7 @@ import { type FakeHub, startFakeHub } from "../../helpers/fake-hub/hub.ts";
 import { type Image, createImage, createIndex, syntheticContent } from "../../helpers/images.ts";
 import { readApi, readLog } from "../../helpers/ledger.ts";
 import { type TestMirror, startTestMirror } from "../../helpers/mirror.ts";
+import { changeLedger, queryLedger } from "../../helpers/store-files.ts";
 
 let hub: FakeHub;
 let mirror: TestMirror;
@@ -186,6 +187,27 @@ describe("a day of pulls", () => {
 });
 
 describe("the log", () => {
+  test("keeps a pull for as long as it says, on a mirror that nobody uses any more", async () => {
+    hub.push("team/app", "1", createImage([]));
+    await pull("team/app", "1");
+    const [old] = await readLog(mirror, 1);
+    const monthMs = 31 * 24 * 3_600_000;
+    await mirror.restart(() => {
+      changeLedger(mirror.data, `UPDATE pull SET time_ms = time_ms - ${monthMs}`);
+      changeLedger(mirror.data, `UPDATE tag SET seen_ms = seen_ms - ${monthMs}`);
+    });
+    const { pulls, completeSinceMs } = await readApi(mirror, "/api/pulls", PullLogPage);
+    expect(pulls).toEqual([]);
+    expect(completeSinceMs).toBeGreaterThanOrEqual(old!.timeMs);
+    const count = (table: string): unknown[] =>
+      queryLedger(mirror.data, `SELECT count(*) AS n FROM ${table}`).map(({ n }) => n);
+    expect(["pull", "tag"].map(count)).toEqual([[1], [1]]);
+    await mirror.runScheduled();
+    expect(["pull", "manifest", "content", "tag"].map(count)).toEqual([[0], [0], [0], [0]]);
+    const { repositories } = await readApi(mirror, "/api/catalog", CatalogPage);
+    expect(repositories).toMatchObject([{ repository: "team/app", tags: [], bytes: 0, misses: 1 }]);
+  });
+
   test("takes hostile user agents, addresses and names for what they are", async () => {
     hub.push("team/app", "1", createImage([]));
     const agent = `<script>alert(1)</script>"'; DROP TABLE pull;-- ${"x".repeat(10_000)}`;
