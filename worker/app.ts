@@ -75,6 +75,7 @@ export function createApp<Bindings extends object>(
     if (form !== null) return form;
     context.set("identity", ADMIN);
     return await getStatusPage(routesOf(context), context.req.raw, {
+      isClosed: deps.access.isClosed,
       hasTokens: deps.access.hasTokens,
       canLogOut: !deps.admin.admin.isOpen,
     });

@@ -1,7 +1,7 @@
 import { type RequestParts, createApp } from "./app.ts";
 import { ConfigError, type Env } from "./env.ts";
 import type { Digest } from "./oci/digest.ts";
-import { DOCKER_HUB } from "./oci/reference.ts";
+import { withinReach } from "./routes/within-reach.ts";
 import { type Parts, createParts } from "./parts.ts";
 import type { BlobFill } from "./proxy/blob-fill.ts";
 import type { ManifestGate } from "./proxy/manifest-gate.ts";
@@ -67,6 +67,7 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
   const { store, memory, config, warn, recorder, records, credential } = parts;
   const upstreams = parts.createUpstreams(waitUntil);
   const { publicTtlMs } = config;
+  const flushing = { ledger: records, waitUntil };
   const proof = (key: RepositoryKey): ProofDeps => ({
     proofs: memory.proofs,
     gate: gateOf({ parts, env, waitUntil }, key),
@@ -94,11 +95,12 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
       fill: fillOf(env, digest),
       waitUntil,
       warn,
+      failed: (failure) => recorder.failure(failure, flushing),
     }),
     status: () => readActivity(createApiDeps(parts)),
     records: {
       recorder,
-      flushing: { ledger: records, waitUntil },
+      flushing,
       credential,
       local: config.local,
     },
@@ -107,10 +109,11 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
 }
 
 function createApiDeps(parts: Parts): ApiDeps {
-  const { ledger, credential, inventory, config, warn } = parts;
+  const { ledger, accounts, inventory, config, warn } = parts;
   return {
-    ledger: ledger(),
-    credential: credential(DOCKER_HUB),
+    ledger: withinReach(ledger),
+    accounts,
+    sources: config.sources.map(({ name }) => name),
     warnShare: config.quotaWarnShare,
     storage: async () => {
       try {

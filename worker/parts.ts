@@ -6,7 +6,7 @@ import type { Inventory, ManifestUse } from "./inventory/inventory.ts";
 import { withinReach } from "./inventory/within-reach.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 import { DirectGate } from "./proxy/manifest-gate.ts";
-import { formatAccount } from "./ledger/credential.ts";
+import { type Account, formatAccount } from "./ledger/credential.ts";
 import { DOCKER_HUB } from "./oci/reference.ts";
 import { type ProofLog, Prover } from "./proxy/proof.ts";
 import { Recorder } from "./proxy/recorder.ts";
@@ -17,6 +17,7 @@ import { createR2Store } from "./store/r2.ts";
 import type { Store } from "./store/store.ts";
 import { type TokenCache, createTokenCache } from "./upstream/auth.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
+import { LYING_SOURCE } from "./upstream/errors.ts";
 import type { Registry } from "./upstream/registries.ts";
 import { type RestingSources, createSourcedUpstream } from "./upstream/sources.ts";
 import type { Upstream, Upstreams } from "./upstream/upstream.ts";
@@ -39,6 +40,8 @@ export interface Parts {
   readonly records: () => Pick<Ledger, "record">;
   /** What the store holds; a call that fails or hangs is a store's error. */
   readonly inventory: Inventory;
+  /** Of the registries that are mirrored, Docker Hub first. */
+  readonly accounts: readonly Account[];
   /** The name of the credential in use at an upstream, which is no secret. */
   readonly credential: (upstream: string) => string;
   /**
@@ -72,7 +75,7 @@ export function createParts(env: Env): Parts {
   const createLedgered = (waitUntil: WaitUntil): Upstreams =>
     createClients((source) => {
       warn("a source sent bytes of another digest", new Error(source));
-      recorder.failure("lying-source", { ledger, waitUntil });
+      recorder.failure({ upstream: source, kind: LYING_SOURCE }, { ledger, waitUntil });
     });
   const memory = createManifestMemory();
   const inventory = withinReach(() => env.INVENTORY.getByName("inventory"));
@@ -101,7 +104,8 @@ export function createParts(env: Env): Parts {
         await Promise.all([ledger().record(batch), uses.tell(batch)]);
       },
     }),
-    credential: (upstream) => nameCredential(registries, upstream),
+    accounts: registries.map(({ name: upstream }) => nameAccount(registries, upstream)),
+    credential: (upstream) => formatAccount(nameAccount(registries, upstream)),
     createUpstreams: createLedgered,
     createGate: (waitUntil, proofs = createForgetfulLog()) => {
       const upstreams = createLedgered(waitUntil);
@@ -120,11 +124,9 @@ function createStore({ STORE, DISK, KEEPER }: Env): Store {
   return createLocalStore(STORE, { files: DISK, keeper: KEEPER });
 }
 
-/** Docker Hub's accounts have bare names: it is the registry with a limit. */
-function nameCredential(registries: readonly Registry[], upstream: string): string {
+function nameAccount(registries: readonly Registry[], upstream: string): Account {
   const found = registries.find(({ name }) => name === upstream);
-  const credential = found?.credentials?.username ?? "anonymous";
-  return formatAccount({ upstream, credential });
+  return { upstream, credential: found?.credentials?.username ?? "anonymous" };
 }
 
 /** What one isolate learns of a registry's tokens is kept apart from every other registry's. */

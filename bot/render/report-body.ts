@@ -1,6 +1,7 @@
 import { type Mirror, withoutSecret } from "../files/mirror.ts";
 import type { CatalogEntry } from "../../worker/contract/catalog.ts";
 import type { PullCounts, Stats } from "../../worker/contract/stats.ts";
+import { DOCKER_HUB } from "../../worker/oci/reference.ts";
 import { mendFor } from "../verify/mend.ts";
 import type { JudgedImage } from "../verify/verdict.ts";
 import { renderChanges, renderHeld } from "./report-images.ts";
@@ -97,18 +98,20 @@ function percent(part: number, whole: number): string {
 
 function figures({ stats }: Report): string[] {
   if (stats === null) return [];
-  const { totals, quotas } = stats;
+  const { totals, quotas, upstreams = [] } = stats;
+  // The limit is Docker Hub's own; a mirror that does not tell registries apart counted all that it had.
+  const hub = upstreams.find(({ upstream }) => upstream === DOCKER_HUB) ?? totals;
   const rows = [
     ["Pulls through the mirror", totals.pulls.toLocaleString("en-US")],
     ["of them from cache", fromCache(totals).toLocaleString("en-US")],
     [
       "Pulls kept off Docker Hub's limit",
-      Math.max(0, totals.pulls - totals.upstreamPulls).toLocaleString("en-US"),
+      Math.max(0, hub.pulls - hub.upstreamPulls).toLocaleString("en-US"),
     ],
     ["Sent to clients", formatBytes(totals.bytesServed)],
-    ["Fetched from Docker Hub", formatBytes(totals.bytesFetched)],
-    ...quotas.map(({ credential, quota }) => [
-      `Docker Hub's limit left, as ${code(credential)}`,
+    ["Fetched from registries", formatBytes(totals.bytesFetched)],
+    ...quotas.map(({ upstream = DOCKER_HUB, credential, quota }) => [
+      `${upstream === DOCKER_HUB ? "Docker Hub" : code(upstream)}'s limit left, as ${code(credential)}`,
       quota === null
         ? "not told yet"
         : `${quota.remaining} of ${quota.limit} in ${Math.round(quota.windowSeconds / 3600)} h`,

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { getStaticTOMLValue, parseTOML } from "toml-eslint-parser";
 import { parse } from "yaml";
 import { type FakeHub, startFakeHub } from "../helpers/fake-hub/hub.ts";
 import type { Image } from "../helpers/images.ts";
@@ -24,7 +25,27 @@ interface DindSetup {
   readonly services: readonly { readonly command: readonly string[] }[];
 }
 
-/** Every client pulls the same image; the stand-in's log is the witness that each came through the mirror. */
+function readDindCommand(text: string): readonly string[] {
+  return (parse(text) as DindSetup).services[0]?.command ?? [];
+}
+
+/** The part of a runner's `config.toml`, where it is put: after a runner's own section. */
+interface RunnerSetup {
+  readonly runners: readonly { readonly docker: DindSetup }[];
+}
+
+function readRunnerCommand(text: string): readonly string[] {
+  const whole = `[[runners]]\n  [runners.docker]\n    image = "docker"\n${text}`;
+  const { runners } = getStaticTOMLValue(parseTOML(whole)) as unknown as RunnerSetup;
+  return runners[0]?.docker.services[0]?.command ?? [];
+}
+
+/**
+ * Every client pulls the same image; the stand-in's log is the witness that each came through the mirror.
+ *
+ * Not run, for want of their programs: BuildKit's own daemon, kaniko, CRI-O, and GitLab Runner itself, whose text is tried
+ * by the dind that it would start. `setup-texts.test.ts` holds their texts to their grammar.
+ */
 describe.skipIf(!hasAll)("through the mirror (skipped where Debian's clients are missing)", () => {
   let hub: FakeHub;
   let mirror: TestMirror;
@@ -91,24 +112,20 @@ describe.skipIf(!hasAll)("through the mirror (skipped where Debian's clients are
     expectServedFromCache();
   });
 
-  test("a dind whose command carries --registry-mirror pulls it", async () => {
-    await withDockerd("host", async (host) => {
+  test.each([
+    ["dind", readDindCommand],
+    ["gitlab-runner", readRunnerCommand],
+  ])("a dind whose command is the one of the %s text pulls it", async (client, readCommand) => {
+    await withDockerd(`host-${client}`, async (host) => {
       loadDindImage({ socket: host.url.replace("unix://", ""), stop: () => host.stop() });
       // What GitLab Runner gives a privileged service, as far as this machine has it.
       const rights = ["--cap-add=SYS_ADMIN", "--cap-add=NET_ADMIN"];
       const unconfined = ["seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined"];
       const options = unconfined.map((option) => `--security-opt=${option}`);
-      const { services } = parse(await setupText("dind")) as DindSetup;
-      await host.docker(
-        "run",
-        "-d",
-        "--name=dind",
-        "--network=host",
-        ...rights,
-        ...options,
-        "dind:test",
-        ...(services[0]?.command ?? []),
-      );
+      const command = readCommand(await setupText(client));
+      expect(command).toEqual([`--registry-mirror=${mirror.url.origin}`]);
+      const given = [...rights, ...options, "dind:test", ...command];
+      await host.docker("run", "-d", "--name=dind", "--network=host", ...given);
       const inside = (...args: string[]) => host.docker("exec", "dind", "docker", ...args);
       await vi.waitFor(() => inside("version"), { timeout: 60_000, interval: 500 });
       expect(await inside("pull", "tide:1")).toContain(`Digest: ${image.manifest.content.digest}`);
@@ -123,6 +140,33 @@ describe.skipIf(!hasAll)("through the mirror (skipped where Debian's clients are
     await run("skopeo", ["copy", "-q", "--src-tls-verify=false", source, `dir:${target}`]);
     const files = await readdir(target);
     for (const { digest } of image.blobs) expect(files).toContain(digest.replace("sha256:", ""));
+    expectServedFromCache();
+  });
+
+  test.skipIf(!existsSync("/usr/bin/skopeo"))(
+    "skopeo copies it from Docker Hub's name, by the text for Podman",
+    async () => {
+      const config = join(folder, "skopeo.conf");
+      await writeFile(config, await setupText("podman"));
+      const target = join(folder, "skopeo-named");
+      const source = "docker://docker.io/library/tide:1";
+      // Podman and Buildah read CONTAINERS_REGISTRIES_CONF; skopeo has a flag for the file in place of its usual one.
+      const flags = ["--registries-conf", config];
+      await run("skopeo", [...flags, "copy", "-q", source, `dir:${target}`]);
+      const files = await readdir(target);
+      for (const { digest } of image.blobs) expect(files).toContain(digest.replace("sha256:", ""));
+      expectServedFromCache();
+    },
+  );
+
+  test.skipIf(!existsSync("/usr/bin/buildah"))("buildah pulls it", async () => {
+    const config = join(folder, "buildah.conf");
+    await writeFile(config, await setupText("podman"));
+    const own = ["--root", join(folder, "buildah"), "--runroot", join(folder, "buildah-run")];
+    const env = { ...process.env, CONTAINERS_REGISTRIES_CONF: config };
+    const args = [...own, "--storage-driver", "vfs", "pull", "-q", "docker.io/library/tide:1"];
+    const { stdout } = await run("buildah", args, { env });
+    expect(stdout.trim()).toBe(image.blobs[0]?.digest.replace("sha256:", ""));
     expectServedFromCache();
   });
 

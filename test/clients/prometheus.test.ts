@@ -77,6 +77,15 @@ describe.skipIf(!existsSync(PROMETHEUS) || !existsSync(PROMTOOL))("Prometheus", 
       const pulls = await ask(origin, "sum by (outcome) (tidepool_pulls_total)");
       const byOutcome = Object.fromEntries(pulls.map(([{ outcome }, value]) => [outcome, value]));
       expect(byOutcome).toEqual({ hit: "2", miss: "1", revalidated: "0", stale: "0" });
+      const first = 'increase(tidepool_upstream_failures_total{kind="bad-response"}[1m]) > 0';
+      expect(await ask(origin, first)).toEqual([]);
+      hub.faults.registry = "503";
+      await (await mirror.fetch("/v2/team/none/manifests/1")).arrayBuffer();
+      hub.faults.registry = null;
+      await until("the first failure", async () => (await ask(origin, first)).length > 0);
+      expect(await ask(origin, first)).toEqual([
+        [expect.objectContaining({ upstream: "docker.io" }), expect.any(String)],
+      ]);
       expect(await ask(origin, "tidepool_upstream_limit_remaining_pulls")).toEqual([
         [expect.objectContaining({ credential: "anonymous" }), "40"],
       ]);

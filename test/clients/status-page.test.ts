@@ -17,6 +17,7 @@ const VIEWS: Readonly<Record<string, () => StatusView>> = {
   "no-log-stored": () => views.view("none", ["library/alpine", "library/node", "grafana/agent"]),
   unreadable: () => views.view("unreadable", ["library/alpine"]),
   "no-data": () => views.view(views.noActivity()),
+  closed: () => ({ ...views.view(views.noActivity()), isClosed: true }),
   "little-data": () => views.view(views.littleActivity()),
   "much-data": () => views.view(views.muchActivity()),
   hostile: () => views.view(views.hostileActivity(), views.HOSTILE),

@@ -9,6 +9,7 @@ import {
   clientOf,
   digestOf,
   everything,
+  fetchedOf,
   namesOf,
   pullOf,
 } from "../helpers/ledger-events.ts";
@@ -36,7 +37,13 @@ export function describeLedger(
       expect(await ledger.listPulls(everything)).toEqual({ completeSinceMs: NOON, pulls: [] });
       expect(await ledger.listCatalog({ after: null, limit: 10 })).toEqual([]);
       const sums = await ledger.sum({ sinceMs: 0, untilMs: NOON });
-      expect(sums).toMatchObject({ hours: [], quotas: [], failures: {}, lost: 0, repositories: 0 });
+      expect(sums).toMatchObject({
+        hours: [],
+        quotas: [],
+        upstreams: [],
+        lost: 0,
+        repositories: 0,
+      });
       expect(sums.ever.pulls).toBe(0);
     });
 
@@ -73,7 +80,7 @@ export function describeLedger(
     });
 
     test("takes the same batch once, and the same pull in two batches twice", async () => {
-      const told = batch({ pulls: [pullOf({})], fetched: [{ timeMs: NOON, bytes: 7 }] });
+      const told = batch({ pulls: [pullOf({})], fetched: [fetchedOf({ bytes: 7 })] });
       await ledger.record(told);
       await ledger.record(structuredClone(told));
       expect((await ledger.listPulls(everything)).pulls).toHaveLength(1);
@@ -225,6 +232,9 @@ export function describeLedger(
       );
       // A batch that comes late does not move the tag back.
       await ledger.record(batch({ pulls: [pullOf({ timeMs: NOON + 7 })] }));
+      const ids = [1, 2, 4].map((n) => ({ ...seen, digest: digestOf(n) }));
+      const elsewhere = { ...seen, upstream: "ghcr.io", digest: digestOf(4) };
+      expect(await ledger.findTags([...ids, elsewhere])).toEqual([null, "3", "4", null]);
       const [entry] = await ledger.listCatalog({ after: null, limit: 10 });
       expect(entry?.tags).toEqual([
         { tag: "3", digest: digestOf(2), storedAtMs: NOON + 9, lastPullMs: NOON + 7 },
@@ -258,7 +268,7 @@ export function describeLedger(
             pullOf({ timeMs: NOON + 1, outcome: "stale" }),
           ],
           blobs: [blobOf({ timeMs: NOON, hits: 1, misses: 2, bytes: 30 })],
-          fetched: [{ timeMs: NOON - 1, bytes: 7 }],
+          fetched: [fetchedOf({ timeMs: NOON - 1, bytes: 7 })],
         }),
       );
       const { hours, ever } = await ledger.sum({ sinceMs: NOON, untilMs: NOON + HOUR });
@@ -279,17 +289,6 @@ export function describeLedger(
       ]);
       expect(ever).toMatchObject({ pulls: 3, misses: 1, upstreamPulls: 1 });
       expect(ever).toMatchObject({ bytesFetched: 507, bytesServed: 1530 });
-    });
-
-    test("keeps the newest quota of each credential, and counts failures", async () => {
-      const quota = { credential: "anonymous", limit: 100, windowSeconds: 21600 };
-      const newer = { ...quota, remaining: 5, seenAtMs: 2 };
-      await ledger.record(batch({ quotas: [newer], failures: { timeout: 2 } }));
-      const older = { ...quota, remaining: 9, seenAtMs: 1 };
-      await ledger.record(batch({ quotas: [older], failures: { timeout: 1, unreachable: 1 } }));
-      const { quotas, failures } = await ledger.sum({ sinceMs: 0, untilMs: 0 });
-      expect(quotas.map((seen) => ({ ...seen }))).toEqual([newer]);
-      expect(failures).toEqual({ timeout: 3, unreachable: 1 });
     });
 
     test("is complete only after what was lost, and after what was dropped for its age", async () => {

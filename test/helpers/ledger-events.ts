@@ -2,6 +2,7 @@ import { BatchBuilder } from "../../worker/ledger/batch.ts";
 import type {
   BlobSum,
   Client,
+  Fetched,
   LedgerBatch,
   PullEvent,
   SeenManifest,
@@ -73,6 +74,10 @@ export function namesOf(part: Partial<SeenManifest>): SeenManifest {
   const { upstream, repository, mediaType } = pullOf({});
   const manifest = { upstream, repository, mediaType, digest: digestOf(1), size: 500 };
   return { ...manifest, blobs: [], ...part };
+}
+
+export function fetchedOf(part: Partial<Fetched>): Fetched {
+  return { timeMs: NOON, upstream: "docker.io", bytes: 0, counted: false, ...part };
 }
 
 export function blobOf(part: Partial<BlobSum>): BlobSum {

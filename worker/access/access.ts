@@ -51,6 +51,12 @@ export class Access {
     return !this.#table.isEmpty;
   }
 
+  /** Whether no rule lets anybody in. */
+  get isClosed(): boolean {
+    const { open, ranges, tokens } = this.#options.rules;
+    return !open && ranges.length === 0 && tokens.length === 0;
+  }
+
   /**
    * Checks a request by its URL and headers alone.
    *
@@ -67,8 +73,7 @@ export class Access {
     if (isInRange(address, rules.ranges)) return allowed({ rule: "cidr", token: null });
     if (rules.open) return allowed({ rule: "open", token: null });
     if (byToken.kind !== "none") return byToken;
-    const isClosed = rules.ranges.length === 0 && rules.tokens.length === 0;
-    return { kind: "refused", reason: isClosed ? "closed" : "no-secret" };
+    return { kind: "refused", reason: this.isClosed ? "closed" : "no-secret" };
   }
 
   async #checkTokens(presented: readonly PresentedSecret[], address: string): Promise<Outcome> {

@@ -12,7 +12,7 @@ export const PullCounts = z.object({
   bytesServed: Count,
   /** Had from upstreams. */
   bytesFetched: Count,
-  /** Pulls that the upstream counted against the limit. */
+  /** Pulls that went to any upstream; what one registry counted against its limit is in `upstreams`. */
   upstreamPulls: Count,
 });
 
@@ -27,6 +27,28 @@ const Quota = z.object({
   seenAtMs: TimeMs,
 });
 
+/** Whether a limit's window has passed since it was told: what was left then says nothing any more. */
+export function hasRenewed(quota: Omit<z.infer<typeof Quota>, "limit">, now: number): boolean {
+  const { windowSeconds, seenAtMs } = quota;
+  return windowSeconds > 0 && seenAtMs + windowSeconds * 1000 <= now;
+}
+
+/** What came through a registry, and how it has been answering the mirror. */
+const UpstreamStats = z.object({
+  upstream: UpstreamHost,
+  /** In the span, as are the next two. */
+  pulls: Count,
+  misses: Count,
+  /** Pulls that it counted against its limit, where it has one. */
+  upstreamPulls: Count,
+  /** The last answer that was one; `null` before the first. */
+  answeredAtMs: TimeMs.nullable(),
+  /** What it fails by now, since when, and when it last did; `null` while it answers. */
+  failure: z.object({ kind: z.string(), sinceMs: TimeMs, lastMs: TimeMs }).nullable(),
+  /** All that there ever were, by kind. */
+  failures: z.array(z.object({ kind: z.string(), count: Count, lastMs: TimeMs })),
+});
+
 /** The answer of `GET /api/stats?since=&until=&step=hour|day`. */
 export const Stats = z.object({
   sinceMs: TimeMs,
@@ -35,17 +57,21 @@ export const Stats = z.object({
   totals: PullCounts,
   /** In order of time; spans without a pull may be left out. */
   buckets: z.array(PullCounts.extend({ startMs: TimeMs })),
-  /** One for each credential, by a name that is no secret (`anonymous` without one); `null` before any answer told. */
+  /** One for each credential in use now, by a name that is no secret (`anonymous` without one); `null` before any answer told. */
   quotas: z.array(
     z.object({
       /** Absent: Docker Hub, which alone had limits once. */
       upstream: UpstreamHost.optional(),
       credential: z.string(),
       quota: Quota.nullable(),
-      /** Fewer pulls left than these are worth a warning; absent where no limit is known. */
+      /** Fewer pulls left than these are worth a warning; absent where no limit is known, or its window has passed since. */
       warnBelow: Count.optional(),
     }),
   ),
+  /** The registries that are mirrored now, Docker Hub first. Absent: a mirror that does not tell yet. */
+  upstreams: z.array(UpstreamStats).optional(),
+  /** Records that could not be written, of all time; where there are any, the log is not complete. */
+  lostRecords: Count.optional(),
   /** What the store holds now, whatever span was asked for; `limitBytes` is `null` where there is no limit. */
   storage: z.object({ usedBytes: Count, limitBytes: Count.nullable() }).optional(),
 });

@@ -2,12 +2,14 @@ import type { Tag } from "../oci/tag.ts";
 import type {
   BlobSum,
   Client,
+  Fetched,
   LedgerBatch,
   PullEvent,
   QuotaSeen,
   SeenManifest,
   SeenTag,
 } from "./ledger.ts";
+import { UpstreamTally } from "./upstreams.ts";
 
 /** A pull as a batch has it. */
 export interface PackedPull {
@@ -37,15 +39,13 @@ export class BatchBuilder {
   readonly #pulls: number[] = [];
   readonly #tags = new Map<string, SeenTag>();
   readonly #blobs = new Map<string, BlobSum>();
-  readonly #fetched: { timeMs: number; bytes: number }[] = [];
+  readonly #fetched: Fetched[] = [];
   readonly #quotas = new Map<string, QuotaSeen>();
-  readonly #failures: Record<string, number> = {};
+  readonly #upstreams = new UpstreamTally();
 
   /** Whether there is nothing to tell. */
   get empty(): boolean {
-    return (
-      this.records === 0 && this.#quotas.size === 0 && Object.keys(this.#failures).length === 0
-    );
+    return this.records === 0 && this.#quotas.size === 0 && this.#upstreams.empty;
   }
 
   /** How many records it holds. */
@@ -56,11 +56,10 @@ export class BatchBuilder {
   }
 
   /** Adds what a batch that was given up has beside records: it takes no room. */
-  keep({ quotas, failures }: Pick<LedgerBatch, "quotas" | "failures">): void {
+  keep({ quotas, upstreams }: Pick<LedgerBatch, "quotas" | "upstreams">): void {
     for (const quota of quotas)
       if (!this.#quotas.has(quota.credential)) this.#quotas.set(quota.credential, quota);
-    for (const [kind, count] of Object.entries(failures))
-      this.#failures[kind] = (this.#failures[kind] ?? 0) + count;
+    for (const seen of upstreams) this.#upstreams.add(seen);
   }
 
   /**
@@ -98,9 +97,9 @@ export class BatchBuilder {
     });
   }
 
-  /** Adds a blob that came whole from an upstream. */
-  fetched(timeMs: number, bytes: number): void {
-    this.#fetched.push({ timeMs, bytes });
+  /** Adds what came from an upstream and is told of by no counted pull. */
+  fetched(fetched: Fetched): void {
+    this.#fetched.push(fetched);
   }
 
   /** Notes an upstream's limit as last told. */
@@ -108,9 +107,18 @@ export class BatchBuilder {
     this.#quotas.set(quota.credential, quota);
   }
 
+  /** Notes that an upstream answered well; `isAllowed`: and has room for a pull. */
+  answered(upstream: string, seen: { readonly timeMs: number; readonly isAllowed: boolean }): void {
+    const { timeMs, isAllowed } = seen;
+    const allowedMs = isAllowed ? timeMs : 0;
+    this.#upstreams.add({ upstream, answeredMs: timeMs, allowedMs, failures: [] });
+  }
+
   /** Counts an answer that met an upstream failure. */
-  failure(kind: string): void {
-    this.#failures[kind] = (this.#failures[kind] ?? 0) + 1;
+  failure(upstream: string, seen: { readonly timeMs: number; readonly kind: string }): void {
+    const { timeMs, kind } = seen;
+    const failure = { kind, count: 1, sinceMs: timeMs, lastMs: timeMs };
+    this.#upstreams.add({ upstream, answeredMs: 0, allowedMs: 0, failures: [failure] });
   }
 
   /** Makes the batch of what was gathered. */
@@ -125,7 +133,7 @@ export class BatchBuilder {
       blobs: [...this.#blobs.values()],
       fetched: this.#fetched,
       quotas: [...this.#quotas.values()],
-      failures: this.#failures,
+      upstreams: this.#upstreams.list(),
       lost,
     };
   }

@@ -8,6 +8,7 @@
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository.ts";
 import type { Tag } from "../oci/tag.ts";
+import type { UpstreamAnswers, UpstreamRow } from "./upstreams.ts";
 
 /** A repository of one upstream. */
 export interface RepositoryId {
@@ -44,6 +45,11 @@ export interface SeenTag extends RepositoryId {
   readonly timeMs: number;
 }
 
+/** A manifest of one repository. */
+export interface ManifestId extends RepositoryId {
+  readonly digest: Digest;
+}
+
 /** A manifest that a batch tells of. */
 export interface SeenManifest extends RepositoryId {
   readonly digest: Digest;
@@ -62,6 +68,15 @@ export interface BlobSum extends RepositoryId {
   readonly hits: number;
   readonly misses: number;
   readonly bytes: number;
+}
+
+/** Something that came from an upstream and is told of by no counted pull: a blob, or a manifest that no pull came of. */
+export interface Fetched {
+  readonly timeMs: number;
+  readonly upstream: string;
+  readonly bytes: number;
+  /** Whether the upstream counted a pull for it. */
+  readonly counted: boolean;
 }
 
 /** An upstream's limit as last seen with one credential. */
@@ -90,11 +105,11 @@ export interface LedgerBatch {
   readonly pulls: Float64Array;
   readonly tags: readonly SeenTag[];
   readonly blobs: readonly BlobSum[];
-  /** Blobs that fills had from upstreams. */
-  readonly fetched: readonly { readonly timeMs: number; readonly bytes: number }[];
+  /** What was had from upstreams beside the pulls that tell of it themselves. */
+  readonly fetched: readonly Fetched[];
   readonly quotas: readonly QuotaSeen[];
-  /** Answers that met an upstream failure, by its kind. */
-  readonly failures: Readonly<Record<string, number>>;
+  /** How registries answered. */
+  readonly upstreams: readonly UpstreamAnswers[];
   /** Records that this isolate had to drop before, and when the last of their pulls was. */
   readonly lost: { readonly count: number; readonly lastMs: number } | null;
 }
@@ -187,7 +202,8 @@ export interface LedgerSums {
   /** By hour, oldest first, hours without an event left out. */
   readonly hours: readonly (Sums & { readonly startMs: number })[];
   readonly quotas: readonly QuotaSeen[];
-  readonly failures: Readonly<Record<string, number>>;
+  /** In order of their names. */
+  readonly upstreams: readonly UpstreamRow[];
   readonly lost: number;
   /** Of all hours, whatever span was asked for. */
   readonly ever: Sums;
@@ -205,6 +221,8 @@ export interface Ledger {
    * With `byUse` the most pulled first, from the top and without their tags.
    */
   listCatalog(page: CatalogWanted): Promise<readonly CatalogRow[]>;
+  /** Names a tag that points at each manifest now, the one that was asked for last; `null` where none is known. */
+  findTags(manifests: readonly ManifestId[]): Promise<readonly (Tag | null)[]>;
   /** @param span - whole hours, `untilMs` exclusive */
   sum(span: { readonly sinceMs: number; readonly untilMs: number }): Promise<LedgerSums>;
 }

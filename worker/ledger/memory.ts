@@ -6,6 +6,7 @@ import type {
   LedgerBatch,
   LedgerSums,
   LoggedPull,
+  ManifestId,
   PullEvent,
   PullsPage,
   PullsWanted,
@@ -15,6 +16,9 @@ import type {
 } from "./ledger.ts";
 import { MAX_PAGE_TAGS, MAX_TAGS, formatPullId } from "./ledger.ts";
 import { unpackPulls } from "./batch.ts";
+import { UpstreamHours, addUpstreamHours } from "./upstream-sums.ts";
+import type { Tag } from "../oci/tag.ts";
+import { UpstreamTally } from "./upstreams.ts";
 import { HOUR_MS, addSums, noSums, sumByHour } from "./sums.ts";
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
@@ -35,7 +39,8 @@ export class MemoryLedger implements Ledger {
   readonly #rows = new Map<string, Row>();
   readonly #hours = new Map<number, ReturnType<typeof noSums>>();
   readonly #quotas = new Map<string, QuotaSeen>();
-  readonly #failures = new Map<string, number>();
+  readonly #upstreams = new UpstreamTally();
+  readonly #upstreamHours = new UpstreamHours();
   readonly #taken = new Set<string>();
   #serial = 0;
   #lost = 0;
@@ -73,8 +78,10 @@ export class MemoryLedger implements Ledger {
     for (const quota of batch.quotas)
       if ((this.#quotas.get(quota.credential)?.seenAtMs ?? 0) <= quota.seenAtMs)
         this.#quotas.set(quota.credential, quota);
-    for (const [kind, count] of Object.entries(batch.failures))
-      this.#failures.set(kind, (this.#failures.get(kind) ?? 0) + count);
+    for (const told of batch.upstreams) this.#upstreams.add(told);
+    addUpstreamHours(this.#upstreamHours, batch, pulls);
+    for (const { upstream } of this.#upstreamHours.list())
+      this.#upstreams.add({ upstream, answeredMs: 0, allowedMs: 0, failures: [] });
     this.#lose(batch);
   }
 
@@ -113,6 +120,16 @@ export class MemoryLedger implements Ledger {
     return end < 0 ? rows : rows.slice(0, Math.max(1, end));
   }
 
+  async findTags(manifests: readonly ManifestId[]): Promise<readonly (Tag | null)[]> {
+    return manifests.map((id) => {
+      const tags = [...(this.#rows.get(`${id.upstream}/${id.repository}`)?.tags.values() ?? [])];
+      const [newest] = tags
+        .filter(({ digest }) => digest === id.digest)
+        .toSorted((a, b) => b.seenMs - a.seenMs || (a.tag < b.tag ? -1 : 1));
+      return newest?.tag ?? null;
+    });
+  }
+
   async sum(span: { readonly sinceMs: number; readonly untilMs: number }): Promise<LedgerSums> {
     const ever = noSums();
     for (const sums of this.#hours.values()) addSums(ever, sums);
@@ -123,7 +140,11 @@ export class MemoryLedger implements Ledger {
     return {
       hours,
       quotas: [...this.#quotas.values()],
-      failures: Object.fromEntries(this.#failures),
+      upstreams: this.#upstreams.list().map((seen) => ({
+        ...seen,
+        span: this.#upstreamHours.sum(seen.upstream, span),
+        ever: this.#upstreamHours.sum(seen.upstream, { sinceMs: 0, untilMs: Infinity }),
+      })),
       lost: this.#lost,
       ever,
       repositories: this.#rows.size,

@@ -4,6 +4,7 @@ import { sliceJson } from "./json-slices.ts";
 import { recordNames } from "./sql-content.ts";
 import { joinBlobs } from "./sql-join.ts";
 import type { Sql } from "./sql-schema.ts";
+import { recordUpstreamSums, recordUpstreams } from "./sql-upstreams.ts";
 import { SUM_NAMES, addSums, noSums, sumByHour } from "./sums.ts";
 
 /*
@@ -222,12 +223,8 @@ function recordSums(sql: Sql, batch: LedgerBatch, pulls: Pulls): void {
   }
   if (batch.pulls.length + batch.blobs.length + batch.fetched.length > 0)
     addToRow(sql, ["ever", 1], ever);
-  for (const [kind, count] of Object.entries(batch.failures))
-    sql.exec(
-      `INSERT INTO failure VALUES (?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count`,
-      kind,
-      count,
-    );
+  recordUpstreams(sql, batch.upstreams);
+  recordUpstreamSums(sql, batch, pulls);
   for (const { credential, limit, remaining, windowSeconds, seenAtMs } of batch.quotas)
     sql.exec(
       `INSERT INTO quota VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET quota_limit = excluded.quota_limit,

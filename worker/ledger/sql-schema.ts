@@ -18,7 +18,7 @@ export interface Sql {
  * Manifests, what they name and tags go with the last pull that the log has of them. A name is about 180 bytes with its
  * index: 100,000 repositories of 30 names each are 3 M rows, 0.5 GB. A tag that moves brings an index, an image and a
  * dozen names, 3 kB: 10,000 of them a day are 0.9 GB within 30 days, 2.7 GB within 90, and no more after that. For ever
- * there are a repository's 150 bytes, and 9,000 rows of hours a year.
+ * there are a repository's 150 bytes, 9,000 rows of hours a year, and as many for each registry.
  *
  * Every page is read from where it starts by an index, and nothing is counted by reading all of it: repositories are
  * never deleted, so that the last id is their number. Old tags alone are looked for, by the hour and in steps.
@@ -55,7 +55,17 @@ const TABLES = [
   `CREATE INDEX IF NOT EXISTS pull_manifest ON pull (manifest, time_ms, serial)`,
   `CREATE TABLE IF NOT EXISTS hour (start_ms INTEGER PRIMARY KEY, ${SUM_COLUMNS})`,
   `CREATE TABLE IF NOT EXISTS ever (id INTEGER PRIMARY KEY, ${SUM_COLUMNS})`,
-  `CREATE TABLE IF NOT EXISTS failure (kind TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID`,
+  // Counted failures by their kind alone, once.
+  `DROP TABLE IF EXISTS failure`,
+  `CREATE TABLE IF NOT EXISTS upstream (
+    name TEXT PRIMARY KEY, answered_ms INTEGER NOT NULL DEFAULT 0, allowed_ms INTEGER NOT NULL DEFAULT 0,
+    pulls INTEGER NOT NULL DEFAULT 0, misses INTEGER NOT NULL DEFAULT 0, counted INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS upstream_hour (
+    start_ms INTEGER NOT NULL, upstream TEXT NOT NULL, pulls INTEGER NOT NULL, misses INTEGER NOT NULL,
+    counted INTEGER NOT NULL, PRIMARY KEY (start_ms, upstream)) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS upstream_failure (
+    upstream TEXT NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL, since_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL, PRIMARY KEY (upstream, kind)) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS quota (
     credential TEXT PRIMARY KEY, quota_limit INTEGER NOT NULL, remaining INTEGER NOT NULL,
     window_seconds INTEGER NOT NULL, seen_ms INTEGER NOT NULL) WITHOUT ROWID`,

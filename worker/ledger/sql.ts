@@ -16,6 +16,8 @@ import { dropClients, dropPulls, dropTags } from "./sql-drop.ts";
 import { listPulls } from "./sql-pulls.ts";
 import { recordBatch } from "./sql-record.ts";
 import { type Sql, createTables } from "./sql-schema.ts";
+import { findTags } from "./sql-tags.ts";
+import { readUpstreams } from "./sql-upstreams.ts";
 import { SUM_NAMES, noSums } from "./sums.ts";
 
 /** What {@link SqlLedger} works with. */
@@ -116,6 +118,10 @@ export class SqlLedger implements Ledger {
     return listed;
   }
 
+  async findTags(manifests: Parameters<Ledger["findTags"]>[0]): ReturnType<Ledger["findTags"]> {
+    return findTags(this.#options.sql, manifests);
+  }
+
   async sum(span: { readonly sinceMs: number; readonly untilMs: number }): Promise<LedgerSums> {
     const { sql } = this.#options;
     const names = SUM_NAMES.join(", ");
@@ -137,13 +143,10 @@ export class SqlLedger implements Ledger {
          FROM quota ORDER BY credential`,
       )
       .toArray() as unknown as QuotaSeen[];
-    const failures = sql
-      .exec("SELECT kind, count FROM failure ORDER BY kind")
-      .toArray() as unknown as { kind: string; count: number }[];
     return {
       hours,
       quotas,
-      failures: Object.fromEntries(failures.map(({ kind, count }) => [kind, count])),
+      upstreams: readUpstreams(sql, span),
       lost: this.#meta("lost"),
       ever,
       repositories: count,

@@ -78,6 +78,10 @@ export function sumByHour(
     sums.blobMisses += misses;
     sums.bytesServed += bytes;
   }
-  for (const { timeMs, bytes } of batch.fetched) at(timeMs).bytesFetched += bytes;
+  for (const { timeMs, bytes, counted } of batch.fetched) {
+    const sums = at(timeMs);
+    sums.bytesFetched += bytes;
+    if (counted) sums.upstreamPulls += 1;
+  }
   return hours;
 }

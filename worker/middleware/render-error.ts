@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { type ErrorCode, RegistryError } from "../oci/error-code.ts";
+import { LedgerError } from "../ledger/reader.ts";
 import { StoreError } from "../store/errors.ts";
 import { UpstreamError, type UpstreamFailure } from "../upstream/errors.ts";
 
@@ -17,7 +18,10 @@ const LIMIT_RETRY_AFTER_SECONDS = 60;
 export function renderError(error: unknown, context: Context): Response {
   if (error instanceof RegistryError) return render(error.code, error);
   if (error instanceof UpstreamError) return renderUpstream(error, context.req.raw);
-  if (error instanceof StoreError) return renderStore(error, context);
+  if (error instanceof StoreError)
+    return renderAway({ error, context, message: "the mirror's store is away" });
+  if (error instanceof LedgerError)
+    return renderAway({ error, context, message: "the mirror's records cannot be read just now" });
   // Hono's own refusals: a form of another site's, or one that is too long.
   if (error instanceof HTTPException)
     return error.status === 413
@@ -34,15 +38,19 @@ export function renderError(error: unknown, context: Context): Response {
   });
 }
 
-/** Only where nothing else than the store could answer, as for the catalog. */
-function renderStore({ message, name }: StoreError, context: Context): Response {
+/** Only where nothing else could answer, as for the catalog and the API. */
+function renderAway(away: {
+  readonly error: StoreError | LedgerError;
+  readonly context: Context;
+  readonly message: string;
+}): Response {
+  const { error, context, message } = away;
+  const { name, message: reason } = error;
   // oxlint-disable-next-line no-console -- a Worker's log is its console
-  console.warn(
-    JSON.stringify({ level: "warn", message: "the store failed", error: name, reason: message }),
-  );
+  console.warn(JSON.stringify({ level: "warn", message, error: name, reason }));
   return render(unknownCode(context.req.path), {
     status: 503,
-    message: "the mirror's store is away",
+    message,
     headers: { "Retry-After": String(RETRY_AFTER_SECONDS) },
   });
 }

@@ -6,6 +6,8 @@ import type { BlobFill, FillFailure, FillStart, Segment } from "../proxy/blob-fi
 import { Filler } from "../proxy/filler.ts";
 import type { Audience } from "../proxy/proof.ts";
 import type { RepositoryKey } from "../store/store.ts";
+import type { UpstreamFailure } from "../upstream/errors.ts";
+import type { Upstream } from "../upstream/upstream.ts";
 import { findUpstream } from "../upstream/upstreams.ts";
 import { type DurableFillLog, createFillLog } from "./fill-log.ts";
 
@@ -104,28 +106,50 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
     const filler = new Filler({ ...options, log: { ...log, begin } });
     this.#filler = filler;
     this.#asked = key;
-    this.ctx.waitUntil(filler.finished.then((end) => this.#ended({ log, digest }, end)));
+    this.ctx.waitUntil(
+      filler.finished.then((end) => this.#ended({ log, digest, upstream, filler }, end)),
+    );
     return filler;
   }
 
-  async #ended(
-    { log, digest }: { readonly log: DurableFillLog; readonly digest: Digest },
-    end: FillStart,
-  ): Promise<void> {
+  async #ended({ log, digest, upstream, filler }: Ended, end: FillStart): Promise<void> {
     this.#filler = null;
     if (end.kind === "stored" && end.fetchedBytes !== undefined)
-      this.#tell(digest, end.fetchedBytes);
+      this.#tell(digest, { upstream, bytes: end.fetchedBytes });
+    if (end.kind === "failed" && (await filler.opened).kind === "filling")
+      this.#tellFailure(upstream, end.failure);
     if (log.read() === null) return;
     // The chunks stay a while: clients may still be reading them, and a failed fill's wait for the next one who asks.
     log.end(Date.now());
     await this.ctx.storage.setAlarm(Date.now() + LINGER_MS);
   }
+
   /** Notes a blob that came whole. No client waits for it; what is not told is found by the next sweep. */
-  #tell(digest: Digest, bytes: number): void {
+  #tell(digest: Digest, from: { readonly upstream: Upstream; readonly bytes: number }): void {
     const { recorder, ledger, inventory, warn } = createParts(this.env);
+    const { bytes, upstream } = from;
     const waitUntil = (work: Promise<unknown>): void => this.ctx.waitUntil(work);
-    recorder.fetched(bytes, { ledger, waitUntil });
+    recorder.fetched({ upstream: upstream.name, bytes, counted: false }, { ledger, waitUntil });
+    // It may have come from another source, which says nothing of the registry.
+    if (upstream.distrustBlob === undefined)
+      recorder.answered({ upstream: upstream.name, isAllowed: false }, { ledger, waitUntil });
     const telling = inventory.addBlob(digest, bytes);
     waitUntil(telling.catch((error: unknown) => warn("a stored blob could not be told", error)));
   }
+
+  /** Counts what no answer can tell of any more: clients that follow the fill see a connection that breaks. */
+  #tellFailure(upstream: Upstream, failure: UpstreamFailure): void {
+    const { recorder, ledger } = createParts(this.env);
+    // A source's wrong bytes were counted as its own.
+    const isSources = upstream.distrustBlob !== undefined && failure.status === undefined;
+    if (isSources && failure.kind === "bad-response") return;
+    recorder.failure(failure, { ledger, waitUntil: (work) => this.ctx.waitUntil(work) });
+  }
+}
+
+interface Ended {
+  readonly log: DurableFillLog;
+  readonly digest: Digest;
+  readonly upstream: Upstream;
+  readonly filler: Filler;
 }

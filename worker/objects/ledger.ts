@@ -6,10 +6,12 @@ import type {
   Ledger,
   LedgerBatch,
   LedgerSums,
+  ManifestId,
   PullsPage,
   PullsWanted,
 } from "../ledger/ledger.ts";
 import { SqlLedger } from "../ledger/sql.ts";
+import type { Tag } from "../oci/tag.ts";
 import { createParts } from "../parts.ts";
 
 /** Steps of one hour, of a thousand pulls each; what is left is for the next. */
@@ -39,6 +41,10 @@ export class LedgerObject extends DurableObject<Env> implements Ledger {
 
   listCatalog(page: CatalogWanted): Promise<readonly CatalogRow[]> {
     return this.#ledger.listCatalog(page);
+  }
+
+  findTags(manifests: readonly ManifestId[]): Promise<readonly (Tag | null)[]> {
+    return this.#ledger.findTags(manifests);
   }
 
   sum(span: { readonly sinceMs: number; readonly untilMs: number }): Promise<LedgerSums> {

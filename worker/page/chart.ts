@@ -53,7 +53,7 @@ export function renderKey(): Html {
       <svg viewBox="0 0 10 10" aria-hidden="true">
         <rect class="fetched" width="10" height="10" />
       </svg>
-      hollow, on top: fetched from Docker Hub
+      hollow, on top: fetched from their registry
     </li>
     <li>times in UTC</li>
   </ul>`;

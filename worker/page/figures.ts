@@ -1,16 +1,25 @@
-import type { PullCounts } from "../contract/stats.ts";
-import { ago, formatBytes, formatCount, formatShare, formatSpan, shorten } from "./format.ts";
+import { type PullCounts, type Stats, hasRenewed } from "../contract/stats.ts";
+import { DOCKER_HUB } from "../oci/reference.ts";
+import {
+  ago,
+  formatBytes,
+  formatCount,
+  formatShare,
+  formatSpan,
+  nameRegistry,
+  shorten,
+} from "./format.ts";
 import { type Html, html } from "./html.ts";
-import type { Activity, StatusView, UpstreamHealth } from "./status.ts";
+import type { Activity, StatusView } from "./status.ts";
 
 /** The figures people come for, a tile each. */
 export function renderTiles(activity: Activity, now: number): Html {
-  const { day, week, quotas, storage } = activity;
+  const { day, week, storage } = activity;
   return html`<dl class="tiles">
     ${tile("Hit rate, last 7 days", hitRate(week.totals) ?? "–", `last 24 hours: ${hitRate(day.totals) ?? "no pull"}`)}
-    ${tile("Pulls kept off Docker Hub's limit, last 7 days", formatCount(spared(week.totals)), `of ${formatCount(week.totals.pulls)}; last 24 hours: ${formatCount(spared(day.totals))} of ${formatCount(day.totals.pulls)}`)}
-    ${quotas.map((quota) => renderQuota(quota, now))}
-    ${tile("Sent to clients, last 7 days", formatBytes(week.totals.bytesServed), `fetched: ${formatBytes(week.totals.bytesFetched)}`)}
+    ${tile("Pulls kept off Docker Hub's limit, last 7 days", formatCount(spared(week)), `of ${formatCount(hubPulls(week).pulls)} pulls of its images; last 24 hours: ${formatCount(spared(day))} of ${formatCount(hubPulls(day).pulls)}`)}
+    ${day.quotas.map((quota) => renderQuota(quota, now))}
+    ${tile("Sent to clients, last 7 days", formatBytes(week.totals.bytesServed), `fetched from registries: ${formatBytes(week.totals.bytesFetched)}`)}
     ${storage === null ? null : renderStorage(storage)}
   </dl>`;
 }
@@ -19,7 +28,14 @@ function hitRate({ pulls, misses }: PullCounts): string | null {
   return formatShare(pulls - misses, pulls);
 }
 
-function spared({ pulls, upstreamPulls }: PullCounts): number {
+/** Docker Hub's alone: the limit is its own. */
+function hubPulls({ upstreams = [] }: Stats): Pick<PullCounts, "pulls" | "upstreamPulls"> {
+  const hub = upstreams.find(({ upstream }) => upstream === DOCKER_HUB);
+  return hub ?? { pulls: 0, upstreamPulls: 0 };
+}
+
+function spared(stats: Stats): number {
+  const { pulls, upstreamPulls } = hubPulls(stats);
   return Math.max(0, pulls - upstreamPulls);
 }
 
@@ -30,9 +46,9 @@ function tile(name: string, figure: string, more: string | Html): Html {
   </div>`;
 }
 
-function renderQuota(told: Activity["quotas"][number], now: number): Html {
-  const { upstream = "docker.io", credential, quota, warnBelow = 0 } = told;
-  const registry = upstream === "docker.io" ? "Docker Hub" : shorten(upstream, 80);
+function renderQuota(told: Stats["quotas"][number], now: number): Html {
+  const { upstream = DOCKER_HUB, credential, quota, warnBelow = 0 } = told;
+  const registry = nameRegistry(upstream);
   const name = html`Left of <bdi>${registry}</bdi>'s limit (<bdi>${shorten(credential, 60)}</bdi>)`;
   if (quota === null)
     return html`<div>
@@ -41,6 +57,13 @@ function renderQuota(told: Activity["quotas"][number], now: number): Html {
     </div>`;
   const { limit, remaining, windowSeconds, seenAtMs } = quota;
   const window = windowSeconds > 0 ? ` per ${formatSpan(windowSeconds * 1000)}` : "";
+  if (hasRenewed(quota, now)) {
+    const since = html`renewed since it was last told, ${ago(seenAtMs, now)}`;
+    return html`<div>
+      <dt>${name}</dt>
+      <dd><b>–</b><small>of ${formatCount(limit)} pulls${window}: ${since}</small></dd>
+    </div>`;
+  }
   const isLow = remaining < warnBelow;
   const warning = isLow ? `: running out, fewer than ${formatCount(warnBelow)} are left` : "";
   const more = html`of ${formatCount(limit)} pulls${window}, seen ${ago(seenAtMs, now)}${warning}`;
@@ -78,7 +101,7 @@ function renderStorage({ usedBytes, limitBytes }: NonNullable<Activity["storage"
 }
 
 /** Says how it stands, in plain words: the upstream first, then what was served without its word. */
-export function renderHealth({ activity, now }: StatusView): Html {
+export function renderHealth({ activity, now, isClosed }: StatusView): Html {
   if (activity === "none")
     return html`<p class="notice">
       <strong>No pull log yet.</strong> This mirror serves images, but keeps no record of its pulls.
@@ -88,30 +111,52 @@ export function renderHealth({ activity, now }: StatusView): Html {
       <strong>The pull log cannot be read just now.</strong> Pulls do not depend on it: images are
       served as ever.
     </p>`;
-  const { upstream, day } = activity;
-  const failure = upstream?.failure ?? null;
-  return html`<p class="notice${failure === null ? "" : " bad"}">
-    ${describeUpstream(upstream, now)}${describeStale(day.totals.stale)}
+  const { upstreams = [], totals } = activity.day;
+  const failing = upstreams.filter(({ failure }) => failure !== null);
+  return html`<div class="notice${failing.length === 0 ? "" : " bad"}">
+    ${failing.length === 0 ? describeCalm(upstreams, { now, isClosed }) : failing.map((one) => describeFailure(one, now))}
+    ${failing.length === 0 ? null : MEANWHILE} ${describeStale(totals.stale)}
+  </div>`;
+}
+
+type UpstreamHealth = NonNullable<Stats["upstreams"]>[number];
+
+/** Nothing fails: what is said is what Docker Hub's last answer shows. */
+function describeCalm(
+  upstreams: readonly UpstreamHealth[],
+  { now, isClosed }: Pick<StatusView, "now" | "isClosed">,
+): Html {
+  const hub = upstreams.find(({ upstream }) => upstream === DOCKER_HUB);
+  const answeredAtMs = hub?.answeredAtMs ?? null;
+  if (answeredAtMs === null)
+    return html`<p>${isClosed ? null : READY}Docker Hub has not been asked yet.</p>`;
+  return html`<p>
+    <strong>All is well.</strong> Docker Hub answers. It last answered ${ago(answeredAtMs, now)}.
   </p>`;
 }
 
-function describeUpstream(upstream: UpstreamHealth | null, now: number): Html {
-  if (upstream === null) return html`<strong>Ready.</strong> Docker Hub has not been asked yet.`;
-  const { failure, answeredAtMs } = upstream;
-  const name = upstream.name === "docker.io" ? "Docker Hub" : shorten(upstream.name, 80);
-  const last = answeredAtMs === null ? null : html` It last answered ${ago(answeredAtMs, now)}.`;
-  if (failure === null)
-    return html`<strong>All is well.</strong> <bdi>${name}</bdi> answers.${last}`;
-  const what = FAILURES[failure.kind] ?? "does not answer as a registry should";
-  const status = failure.status === undefined ? "" : ` (status ${failure.status})`;
-  return html`<strong><bdi>${name}</bdi> ${what}${status}.</strong> It began
-    ${ago(failure.sinceMs, now)}.${last} Stored images are still served; a tag that could not be
-    confirmed is marked stale. What is not stored cannot be pulled until this is over.`;
+function describeFailure({ upstream, answeredAtMs, failure }: UpstreamHealth, now: number): Html {
+  const { kind, sinceMs, lastMs } = failure ?? { kind: "", sinceMs: now, lastMs: now };
+  const what = FAILURES[kind] ?? "does not answer as a registry should";
+  const answered =
+    answeredAtMs === null
+      ? "It has not answered yet"
+      : html`It last answered ${ago(answeredAtMs, now)}`;
+  return html`<p>
+    <strong><bdi>${nameRegistry(upstream)}</bdi> ${what}.</strong> It began ${ago(sinceMs, now)} and
+    was last so ${ago(lastMs, now)}. ${answered}.
+  </p>`;
 }
+
+const READY = html`<strong>Ready.</strong> `;
+
+const MEANWHILE = html`<p>
+  Stored images are still served; a tag that could not be confirmed is marked stale. What is not
+  stored cannot be pulled until this is over.
+</p>`;
 
 /** By the kind of an upstream's failure, as what follows the upstream's name. */
 const FAILURES: Readonly<Record<string, string>> = {
-  away: "is away",
   unreachable: "cannot be reached",
   timeout: "does not answer in time",
   "credentials-refused": "refuses this mirror's credentials",
@@ -120,8 +165,10 @@ const FAILURES: Readonly<Record<string, string>> = {
   "untrusted-host": "points to a host that is not its own",
 };
 
-function describeStale(stale: number): string {
-  if (stale === 0) return "";
+function describeStale(stale: number): Html | null {
+  if (stale === 0) return null;
   const pulls = stale === 1 ? "1 pull was" : `${formatCount(stale)} pulls were`;
-  return ` In the last 24 hours ${pulls} answered with a stored image that Docker Hub could not confirm.`;
+  return html`<p>
+    In the last 24 hours ${pulls} answered with a stored image that its registry could not confirm.
+  </p>`;
 }

@@ -1,3 +1,4 @@
+import { DOCKER_HUB } from "../oci/reference.ts";
 import { type Html, html } from "./html.ts";
 
 const GROUPED = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -57,6 +58,11 @@ export function ago(timeMs: number, now: number): Html {
   const age = formatSpan(Math.max(0, now - timeMs));
   const words = now - timeMs < 1000 ? "just now" : `${age} ago`;
   return html`<time datetime="${iso}" title="${formatTime(timeMs)}">${words}</time>`;
+}
+
+/** Names a registry as people call it. */
+export function nameRegistry(upstream: string): string {
+  return upstream === DOCKER_HUB ? "Docker Hub" : shorten(upstream, 80);
 }
 
 /** Cuts what is too long to be read, between whole characters. */

@@ -23,6 +23,13 @@ const LOG_OUT = html`<form method="post" action="logout">
   <button type="submit">Log out</button>
 </form>`;
 
+const CLOSED = html`<p class="notice bad">
+  <strong>Nobody may pull yet.</strong> <code>ACCESS</code> says who may, and it is not set. Set it
+  by <code>npx wrangler secret put ACCESS</code> to a list of networks
+  (<code>cidr:203.0.113.0/24</code>), tokens (<code>token:name</code>, with a secret in
+  <code>ACCESS_TOKENS</code>) or <code>open</code> for everybody.
+</p>`;
+
 /** Renders the whole document. */
 export function renderStatusPage(view: StatusView): string {
   const { activity, now, mirror, version } = view;
@@ -40,7 +47,7 @@ export function renderStatusPage(view: StatusView): string {
         <header>
           <h1>Tidepool</h1>
           <p class="muted">A mirror of Docker Hub at <code>${mirror.host}</code></p>
-          ${renderHealth(view)}
+          ${view.isClosed ? CLOSED : null} ${renderHealth(view)}
         </header>
         <main>
           ${typeof activity === "string" ? renderStored(view.repositories) : renderActivity(activity, now)}
@@ -55,7 +62,7 @@ export function renderStatusPage(view: StatusView): string {
 }
 
 function renderActivity(activity: Activity, now: number): Html {
-  const { day, week, topImages, latestPulls } = activity;
+  const { day, week, topImages } = activity;
   // Empty axes say nothing that the tiles do not.
   const charts = html`${renderKey()}${renderChart("Last 24 hours", day)}${renderChart("Last 7 days", week)}`;
   return html`${renderTiles(activity, now)}
@@ -65,7 +72,7 @@ function renderActivity(activity: Activity, now: number): Html {
       : html`<h2>Pulls</h2>
           ${charts}`
   }
-  ${renderTopImages(topImages, now)} ${renderLatestPulls(latestPulls, now)}`;
+  ${renderTopImages(topImages, now)} ${renderLatestPulls(activity, now)}`;
 }
 
 function renderStored(repositories: readonly string[]): Html {

@@ -9,19 +9,8 @@ export type TopImage = Pick<
   "upstream" | "repository" | "hits" | "misses" | "lastPullMs"
 >;
 
-/** How the upstream has been answering, as this mirror last saw it. */
-export interface UpstreamHealth {
-  /** As in `docker.io`. */
-  readonly name: string;
-  /** The last answer that was one; `null` before the first. */
-  readonly answeredAtMs: number | null;
-  /** `null` while it answers. `kind` is an upstream failure's. */
-  readonly failure: {
-    readonly kind: string;
-    readonly status?: number;
-    readonly sinceMs: number;
-  } | null;
-}
+/** A pull with the tag that its digest is known by, where the client named none. */
+export type LatestPull = PullRecord & { readonly knownTag: PullRecord["tag"] };
 
 /** What the pull log tells. */
 export interface Activity {
@@ -32,11 +21,11 @@ export interface Activity {
   /** Most pulled first. */
   readonly topImages: readonly TopImage[];
   /** Newest first. */
-  readonly latestPulls: readonly PullRecord[];
-  readonly quotas: Stats["quotas"];
+  readonly latestPulls: readonly LatestPull[];
+  /** Every pull since then that reached the log is in it. */
+  readonly completeSinceMs: number;
   /** `limitBytes` is `null` where the operator set none. */
   readonly storage: { readonly usedBytes: number; readonly limitBytes: number | null } | null;
-  readonly upstream: UpstreamHealth | null;
 }
 
 /** All that the status page shows. */
@@ -48,6 +37,8 @@ export interface StatusView {
   readonly activity: Activity | "none" | "unreadable";
   /** What the store has, for a page without a log; may be cut short. */
   readonly repositories: readonly string[];
+  /** Whether nobody may pull, for want of a rule that lets anybody in. */
+  readonly isClosed: boolean;
   /** Whether clients may come by a secret, which the texts on the page do not have. */
   readonly hasTokens: boolean;
   /** Whether a login opened the page. */

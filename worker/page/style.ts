@@ -16,6 +16,8 @@ small { display: block; font-size: .875rem }
 code, pre { font: .875rem/1.5 ui-monospace, monospace }
 pre { margin: .5rem 0; padding: .75rem; background: var(--raised); border: 1px solid var(--line); border-radius: .375rem; overflow-x: auto; overflow-wrap: normal }
 .notice { margin: 1rem 0 0; padding: .75rem 1rem; max-width: none; background: var(--raised); border: 1px solid var(--line); border-left: .375rem solid var(--accent); border-radius: .375rem }
+.notice > p:first-child { margin-top: 0 }
+.notice > p:last-child { margin-bottom: 0 }
 .notice.bad { border-left-color: var(--bad) }
 .notice.bad strong { color: var(--bad) }
 .low b { color: var(--bad) }

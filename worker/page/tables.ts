@@ -1,7 +1,6 @@
-import type { PullRecord } from "../contract/pull-log.ts";
-import { ago, formatBytes, formatCount, formatShare, shorten } from "./format.ts";
+import { ago, formatBytes, formatCount, formatShare, formatTime, shorten } from "./format.ts";
 import { type Html, html } from "./html.ts";
-import type { TopImage } from "./status.ts";
+import type { Activity, LatestPull, TopImage } from "./status.ts";
 
 /** A name of the spec's 255 letters is cut on the page; the API has it whole. */
 const MAX_NAME = 120;
@@ -23,7 +22,7 @@ export function renderTopImages(images: readonly TopImage[], now: number): Html 
       <td class="number">${formatCount(hits + misses)}</td>
       <td class="number">${formatShare(hits, hits + misses) ?? "–"}</td>
     </tr>`;
-  return html`<h2 id="images">Most pulled images</h2>
+  return html`<h2 id="images">Most pulled images since the beginning</h2>
     <table aria-labelledby="images">
       <thead>
         <tr>
@@ -39,7 +38,7 @@ export function renderTopImages(images: readonly TopImage[], now: number): Html 
 }
 
 /** The pulls that came last, with what became of each. */
-export function renderLatestPulls(pulls: readonly PullRecord[], now: number): Html {
+export function renderLatestPulls({ latestPulls: pulls, ...log }: Activity, now: number): Html {
   const heading = html`<h2 id="pulls">Latest pulls</h2>`;
   if (pulls.length === 0)
     return html`${heading}
@@ -57,22 +56,30 @@ export function renderLatestPulls(pulls: readonly PullRecord[], now: number): Ht
       </tbody>
     </table>
     <p class="muted">
-      <b>hit</b>: from the store. <b>revalidated</b>: from the store, after Docker Hub confirmed it.
-      <b>stale</b>: from the store, while Docker Hub could not confirm it. <b>miss</b>: fetched from
-      Docker Hub.
-    </p>`;
+      <b>hit</b>: from the store. <b>revalidated</b>: from the store, after the image's registry
+      confirmed it. <b>stale</b>: from the store, while the registry could not confirm it.
+      <b>miss</b>: fetched from the registry.
+    </p>
+    <p class="muted">${describeLog(log)}</p>`;
 }
 
-function renderPull(pull: PullRecord, now: number): Html {
-  const { upstream, repository, tag, digest, outcome, counted, client, token, blobs, timeMs } =
-    pull;
-  const version = tag === null ? `@${digest.slice(0, DIGEST_LENGTH)}` : `:${shorten(tag, 60)}`;
+/** How far back the log can be trusted. */
+function describeLog({ completeSinceMs, day }: Pick<Activity, "completeSinceMs" | "day">): string {
+  const { lostRecords: lost = 0 } = day;
+  const since = `The log is complete since ${formatTime(completeSinceMs)}`;
+  if (lost === 0) return `${since}.`;
+  const records = lost === 1 ? "1 record" : `${formatCount(lost)} records`;
+  return `${since}: ${records} could not be written before that.`;
+}
+
+function renderPull(pull: LatestPull, now: number): Html {
+  const { upstream, repository, outcome, counted, client, token, blobs, timeMs } = pull;
   const agent = client.userAgent === "" ? "unnamed client" : shorten(client.userAgent, MAX_AGENT);
   const by = token === undefined ? null : html`, token <bdi>${shorten(token, 60)}</bdi>`;
   const from = client.address === "" ? null : html` from <bdi>${shorten(client.address, 45)}</bdi>`;
   return html`<tr>
     <th scope="row">
-      <bdi>${nameOf(upstream, repository)}${version}</bdi>
+      <bdi>${nameOf(upstream, repository)}${versionOf(pull)}</bdi>
       <small><bdi>${agent}</bdi>${from}${by}, ${ago(timeMs, now)}</small>
     </th>
     <td class="became">
@@ -82,6 +89,13 @@ function renderPull(pull: PullRecord, now: number): Html {
       >
     </td>
   </tr>`;
+}
+
+/** Clients that ask by HEAD pull by the digest that they were told: what people know it by is the tag. */
+function versionOf({ tag, knownTag, digest }: LatestPull): string {
+  const name = tag ?? knownTag;
+  const suffix = name === null ? "" : `:${shorten(name, 60)}`;
+  return tag === null ? `${suffix}@${digest.slice(0, DIGEST_LENGTH)}` : suffix;
 }
 
 function nameOf(upstream: string, repository: string): string {

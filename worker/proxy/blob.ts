@@ -21,6 +21,8 @@ export interface BlobDeps {
   /** Keeps the request's context alive until a stream is over. */
   readonly waitUntil: (work: Promise<unknown>) => void;
   readonly warn: (message: string, error: unknown) => void;
+  /** Told of what fails once the answer is on its way. */
+  readonly failed: (failure: UpstreamFailure) => void;
 }
 
 /** What of a blob is asked for, and through which repository. */
@@ -39,6 +41,8 @@ export interface ServedBlob {
   /** What `body` holds; `null` for all of it. */
   readonly range: ByteRange | null;
   readonly outcome: "hit" | "miss";
+  /** Whether it streams from the upstream past the store. */
+  readonly isPassed?: boolean;
 }
 
 /** Thrown where a range lies outside a blob (416). */
@@ -157,8 +161,12 @@ async function openUpstream(
   if (from === null) return unknownBlob();
   deadline.extend(PASS_THROUGH_DEADLINE_MS);
   const { body, over } = passThrough(digest, from);
-  deps.waitUntil(over);
-  return { body, size: from.size, range: from.range, outcome: "miss" };
+  const wrong = { kind: "bad-response", upstream: key.upstream } as const;
+  const tell = (isWrong: boolean): void => {
+    if (isWrong) deps.failed({ ...wrong, message: "a blob whose digest is wrong" });
+  };
+  deps.waitUntil(over.then(tell));
+  return { body, size: from.size, range: from.range, outcome: "miss", isPassed: true };
 }
 
 function refusal(

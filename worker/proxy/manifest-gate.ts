@@ -20,7 +20,10 @@ export type GateAnswer<T> =
       readonly kind: "found";
       readonly value: T;
       readonly quota: Quota | null;
+      /** Whether the upstream has answered just now, and this caller had it asked. */
       readonly asked: boolean;
+      /** Whether the upstream counted a pull for it; told to one caller. */
+      readonly counted: boolean;
     }
   /** The upstream said 404. */
   | { readonly kind: "absent" }
@@ -124,7 +127,7 @@ export class DirectGate implements ManifestGate {
     const { now, tagTtlMs } = this.#options;
     const fresh = this.#fresh.get(id);
     if (fresh !== undefined && now() - fresh.checkedAt < tagTtlMs)
-      return { kind: "found", value: fresh, quota: null, asked: false };
+      return { kind: "found", value: fresh, quota: null, asked: false, counted: false };
     const backOff = this.#backOff.get(key.upstream);
     if (backOff !== undefined && now() < backOff.until && held)
       return { kind: "failed", failure: backOff.failure };
@@ -164,7 +167,7 @@ export class DirectGate implements ManifestGate {
     if (!this.#inFlight.has(id)) return this.#inFlight.run(id, work);
     const joined = this.#inFlight.run(id, work);
     return joined.then((answer) =>
-      answer.kind === "found" ? { ...answer, asked: false } : answer,
+      answer.kind === "found" ? { ...answer, asked: false, counted: false } : answer,
     );
   }
 
@@ -186,7 +189,7 @@ export class DirectGate implements ManifestGate {
       // An upstream that names no digest on HEAD can only be asked by GET.
       if (stat === null) return await this.#checkByPull(key, target);
       if (target.kind === "tag") await this.#remember(key, target.tag, { stat, bytes: null });
-      return { kind: "found", value: stat, quota: head.quota, asked: true };
+      return { kind: "found", value: stat, quota: head.quota, asked: true, counted: false };
     } catch (error) {
       const failure = failureOf(error);
       if (failure.kind === "unauthorized") await this.#hidden(key, target);
@@ -226,7 +229,8 @@ export class DirectGate implements ManifestGate {
       const { digest, mediaType, bytes } = manifest;
       const stat = { digest, mediaType, size: bytes.byteLength, checkedAt };
       if (target.kind === "tag") await this.#remember(key, target.tag, { stat, bytes });
-      return { kind: "found", value: manifest, quota: body.quota, asked: body.isCounted ?? true };
+      const { quota, isCounted: counted = true } = body;
+      return { kind: "found", value: manifest, quota, asked: true, counted };
     } catch (error) {
       const failure = failureOf(error);
       if (failure.kind === "unauthorized") await this.#hidden(key, target);

@@ -38,6 +38,8 @@ export interface ServedManifest {
   /** `null` where only the head was asked for. */
   readonly bytes: Uint8Array | null;
   readonly outcome: Outcome;
+  /** Whether the upstream was asked for it and has answered well just now. */
+  readonly asked: boolean;
   /** Whether the upstream counted a pull for it. */
   readonly counted: boolean;
   readonly quota: Quota | null;
@@ -95,7 +97,13 @@ interface ManifestRequest {
 
 type Partial = Omit<ServedManifest, "digest" | "mediaType" | "size" | "bytes">;
 
-const HIT: Partial = { outcome: "hit", counted: false, quota: null, stale: null };
+const HIT: Partial = {
+  outcome: "hit",
+  asked: false,
+  counted: false,
+  quota: null,
+  stale: null,
+};
 
 /**
  * Finds a manifest: in memory, else the store, else at the upstream.
@@ -132,8 +140,12 @@ async function serveDigest(
     return withBytes(held, request, HIT);
   }
   if (request.headOnly) {
-    const stat = accept(deps, request, await check(deps, request, false));
-    return headOf(stat.value, { ...HIT, outcome: "miss", quota: stat.quota });
+    const { value, quota, asked, counted } = accept(
+      deps,
+      request,
+      await check(deps, request, false),
+    );
+    return headOf(value, { ...HIT, outcome: "miss", quota, asked, counted });
   }
   return await pull(deps, request, request.target);
 }
@@ -155,11 +167,11 @@ async function serveTag(
   if (answer.kind !== "found") forgetTag(deps, key, tag);
   if (answer.kind === "failed" && held !== null && isAway(answer.failure))
     return await serveStale(deps, request, { held, failure: answer.failure });
-  const { value: stat, quota } = accept(deps, request, answer);
+  const { value: stat, quota, asked, counted } = accept(deps, request, answer);
   rememberTag(deps, key, { tag, stat });
-  if (held === null) return headOf(stat, { ...HIT, outcome: "miss", quota });
+  const part: Partial = { ...HIT, outcome: "revalidated", quota, asked, counted };
+  if (held === null) return headOf(stat, { ...part, outcome: "miss" });
 
-  const part: Partial = { ...HIT, outcome: "revalidated", quota };
   try {
     return await serveKnown(deps, request, { stat, part });
   } catch (error) {
@@ -191,7 +203,7 @@ async function serveStale(
   const { held, failure } = from;
   await requireShown(deps, request);
   const stale = { failure, checkedAt: held.checkedAt };
-  const part: Partial = { outcome: "stale", counted: false, quota: null, stale };
+  const part: Partial = { ...HIT, outcome: "stale", stale };
   if (request.headOnly) return headOf(held, part);
   const manifest = await findManifest(deps, request.key, held.digest);
   if (manifest === null) throw new UpstreamError(failure);
@@ -204,7 +216,7 @@ async function pull(
   target: TagOrDigest,
 ): Promise<ServedManifest> {
   const { key, audience } = request;
-  const { value, quota, asked } = accept(
+  const { value, quota, asked, counted } = accept(
     deps,
     request,
     await deps.gate.pull(key, target, audience),
@@ -215,7 +227,7 @@ async function pull(
     const stat = { digest, mediaType, size: bytes.byteLength, checkedAt: deps.now() };
     rememberTag(deps, request.key, { tag: target.tag, stat });
   }
-  return withBytes(value, request, { outcome: "miss", counted: asked, quota, stale: null });
+  return withBytes(value, request, { ...HIT, outcome: "miss", asked, counted, quota });
 }
 
 function check(

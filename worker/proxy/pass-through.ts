@@ -10,20 +10,28 @@ const HELD_BACK_BYTES = 16 * 1024;
  *
  * A range cannot be checked and is passed on as it is; the client checks the whole.
  *
- * @returns the stream and a promise that settles, without rejecting, when it is over
+ * @returns the stream and a promise that settles, without rejecting, when it is over: whether the bytes were wrong
  */
 export function passThrough(
   digest: Digest,
   from: BlobBody,
-): { readonly body: ReadableStream<Uint8Array>; readonly over: Promise<void> } {
-  if (from.range !== null) return { body: from.body, over: Promise.resolve() };
+): { readonly body: ReadableStream<Uint8Array>; readonly over: Promise<boolean> } {
+  if (from.range !== null) return { body: from.body, over: Promise.resolve(false) };
   const { readable, writable } =
     from.size === null ? new IdentityTransformStream() : new FixedLengthStream(from.size);
   const writer = writable.getWriter() as WritableStreamDefaultWriter<Uint8Array>;
   const over = copyVerified(digest, from.body, writer)
     .then(() => writer.close())
-    .catch((error: unknown) => writer.abort(error).catch(() => undefined));
+    .then(() => false)
+    .catch(async (error: unknown) => {
+      await writer.abort(error).catch(() => undefined);
+      return error instanceof WrongDigest;
+    });
   return { body: readable, over };
+}
+
+class WrongDigest extends Error {
+  override readonly name = "WrongDigest" as const;
 }
 
 async function copyVerified(
@@ -45,6 +53,7 @@ async function copyVerified(
     held = all.slice(free);
   }
   await hasher.close();
-  if (formatDigest(algorithm, await hash.digest) !== digest) throw new Error("a wrong digest");
+  if (formatDigest(algorithm, await hash.digest) !== digest)
+    throw new WrongDigest("a wrong digest");
   await writer.write(held);
 }

@@ -1,6 +1,7 @@
 import { BatchBuilder, lastPullMs } from "../ledger/batch.ts";
 import type {
   BlobSum,
+  Fetched,
   Ledger,
   LedgerBatch,
   PullEvent,
@@ -107,10 +108,10 @@ export class Recorder {
     this.#plan(flushing);
   }
 
-  /** A blob came whole from an upstream. */
-  fetched(bytes: number, flushing: Flushing): void {
+  /** Something came from an upstream that no counted pull tells of. */
+  fetched(fetched: Omit<Fetched, "timeMs">, flushing: Flushing): void {
     if (!this.#hasRoom(null, flushing)) return;
-    this.#held.fetched(this.#now(), bytes);
+    this.#held.fetched({ ...fetched, timeMs: this.#now() });
     this.#plan(flushing);
   }
 
@@ -120,9 +121,25 @@ export class Recorder {
     this.#plan(flushing);
   }
 
+  /**
+   * An upstream was asked and answered as it should.
+   *
+   * @param seen - `isAllowed`: with room for a pull under its limit
+   */
+  answered(
+    seen: { readonly upstream: string; readonly isAllowed: boolean },
+    flushing: Flushing,
+  ): void {
+    this.#held.answered(seen.upstream, { timeMs: this.#now(), isAllowed: seen.isAllowed });
+    this.#plan(flushing);
+  }
+
   /** An answer met an upstream that could not say. */
-  failure(kind: string, flushing: Flushing): void {
-    this.#held.failure(kind);
+  failure(
+    { upstream, kind }: { readonly upstream: string; readonly kind: string },
+    flushing: Flushing,
+  ): void {
+    this.#held.failure(upstream, { timeMs: this.#now(), kind });
     this.#plan(flushing);
   }
 

@@ -1,7 +1,5 @@
-import type { PullRecord } from "../contract/pull-log.ts";
-import { DOCKER_HUB } from "../oci/reference.ts";
 import { HOUR_MS } from "../ledger/sums.ts";
-import type { Activity, UpstreamHealth } from "../page/status.ts";
+import type { Activity } from "../page/status.ts";
 import { type ApiDeps, describePull, readStats } from "./api.ts";
 
 const TOP_IMAGES = 10;
@@ -28,37 +26,11 @@ export async function readActivity(deps: ApiDeps): Promise<Activity> {
     }),
     deps.storage(),
   ]);
-  const latestPulls = latest.pulls.toReversed().map(describePull);
-  const { quotas } = day;
-  const upstream = readHealth(latestPulls, quotas);
-  return { day, week, topImages, latestPulls, quotas, storage, upstream };
-}
-
-/**
- * Tells from the newest pulls that asked the upstream how it answers. Why it failed is not in the log.
- *
- * @param pulls - newest first
- */
-function readHealth(
-  pulls: readonly PullRecord[],
-  quotas: Activity["quotas"],
-): UpstreamHealth | null {
-  const asked = pulls.filter(
-    ({ outcome, upstream }) => outcome !== "hit" && upstream === DOCKER_HUB,
+  const pulls = latest.pulls.toReversed().map(describePull);
+  const tags = await ledger.findTags(
+    pulls.map(({ upstream, repository, digest }) => ({ upstream, repository, digest })),
   );
-  const answered = asked.find(({ outcome }) => outcome !== "stale")?.timeMs ?? 0;
-  const seen = Math.max(
-    answered,
-    ...quotas.map(({ quota, upstream = DOCKER_HUB }) =>
-      upstream === DOCKER_HUB ? (quota?.seenAtMs ?? 0) : 0,
-    ),
-  );
-  const stale = asked.filter(({ outcome, timeMs }) => outcome === "stale" && timeMs > seen);
-  const sinceMs = stale.at(-1)?.timeMs;
-  if (seen === 0 && sinceMs === undefined) return null;
-  return {
-    name: DOCKER_HUB,
-    answeredAtMs: seen === 0 ? null : seen,
-    failure: sinceMs === undefined ? null : { kind: "away", sinceMs },
-  };
+  const latestPulls = pulls.map((pull, at) => ({ ...pull, knownTag: tags[at] ?? null }));
+  const { completeSinceMs } = latest;
+  return { day, week, topImages, latestPulls, completeSinceMs, storage };
 }

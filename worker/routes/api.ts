@@ -4,18 +4,21 @@ import type { PullLogPage, PullRecord } from "../contract/pull-log.ts";
 import type { PullCounts, Stats } from "../contract/stats.ts";
 import type { StoreUsage } from "../inventory/inventory.ts";
 import {
-  type Ledger,
   type LedgerSums,
   type LoggedPull,
+  type QuotaSeen,
   type RepositoryId,
   type Sums,
   parsePullId,
 } from "../ledger/ledger.ts";
-import { parseAccount } from "../ledger/credential.ts";
+import type { LedgerReader } from "../ledger/reader.ts";
+import { type Account, formatAccount } from "../ledger/credential.ts";
 import { HOUR_MS, addSums, noSums } from "../ledger/sums.ts";
+import { hasRenewed } from "../contract/stats.ts";
 import { formatNextLink } from "../oci/link.ts";
 import { parseRepository } from "../oci/repository.ts";
 import { ApiQuery } from "./api-query.ts";
+import { describeUpstreams } from "./upstreams.ts";
 
 /** What the store holds, against what it may. */
 export interface StorageUse extends StoreUsage {
@@ -25,11 +28,13 @@ export interface StorageUse extends StoreUsage {
 
 /** What the API needs. */
 export interface ApiDeps {
-  readonly ledger: Ledger;
+  readonly ledger: LedgerReader;
   /** `null` where it cannot be told now. */
   readonly storage: () => Promise<StorageUse | null>;
-  /** The name of Docker Hub's credential in use now. */
-  readonly credential: string;
+  /** Of the registries that are mirrored now, Docker Hub first. */
+  readonly accounts: readonly Account[];
+  /** Names of the places that content is had from by its digest. */
+  readonly sources: readonly string[];
   /** Less of a limit left than this share of it, 0 to 1, is worth a warning. */
   readonly warnShare: number;
   /** Milliseconds since the epoch. */
@@ -142,6 +147,8 @@ export async function readStats(
     totals: countsOf(totals),
     buckets: [...buckets].map(([startMs, bucket]) => ({ startMs, ...countsOf(bucket) })),
     quotas: quotasOf(sums, deps),
+    lostRecords: sums.lost,
+    upstreams: describeUpstreams(sums, deps.accounts),
   };
 }
 
@@ -150,14 +157,27 @@ function countsOf(sums: Sums): PullCounts {
   return counts;
 }
 
-function quotasOf({ quotas }: LedgerSums, deps: ApiDeps): Stats["quotas"] {
-  const seen = quotas.map(({ credential, ...quota }) => ({
-    ...parseAccount(credential),
-    quota,
-    warnBelow: warnBelow(quota, deps),
-  }));
-  const known = quotas.some(({ credential }) => credential === deps.credential);
-  return known ? seen : [...seen, { ...parseAccount(deps.credential), quota: null }];
+function quotasOf(sums: LedgerSums, deps: ApiDeps): Stats["quotas"] {
+  const seen = currentQuotas(sums, deps).map(({ account, quota }) => {
+    const { credential: _name, ...told } = quota;
+    // What has renewed since needs no warning.
+    const warning = hasRenewed(quota, deps.now()) ? {} : { warnBelow: warnBelow(quota, deps) };
+    return { ...account, quota: told, ...warning };
+  });
+  const [hub] = deps.accounts;
+  const isKnown = seen.some(({ upstream }) => upstream === hub?.upstream);
+  return hub === undefined || isKnown ? seen : [...seen, { ...hub, quota: null }];
+}
+
+/** Limits of the credentials that are configured now: what a former one had left says nothing any more. */
+export function currentQuotas(
+  { quotas }: LedgerSums,
+  { accounts }: Pick<ApiDeps, "accounts">,
+): readonly { readonly account: Account; readonly quota: QuotaSeen }[] {
+  return quotas.flatMap((quota) => {
+    const account = accounts.find((one) => formatAccount(one) === quota.credential);
+    return account === undefined ? [] : [{ account, quota }];
+  });
 }
 
 /** With fewer pulls left than these, a warning is due. */

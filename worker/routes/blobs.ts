@@ -33,6 +33,9 @@ export async function getBlob(
     const client = clientOf(deps, request);
     const blob = { ...key, digest, client, timeMs: deps.now(), outcome, bytes: lengthOf(served) };
     recorder.blob(blob, flushing);
+    // What fills have is told by them.
+    if (served.isPassed === true)
+      recorder.fetched({ upstream: key.upstream, bytes: blob.bytes, counted: false }, flushing);
     return respond(served, digest);
   } catch (error) {
     if (!(error instanceof UnsatisfiableRange)) throw error;

@@ -30,7 +30,7 @@ export async function serveDistribution(
     return response;
   } catch (error) {
     const { recorder, flushing } = deps.records;
-    if (error instanceof UpstreamError) recorder.failure(error.failure.kind, flushing);
+    if (error instanceof UpstreamError) recorder.failure(error.failure, flushing);
     throw error;
   }
 }

@@ -29,6 +29,7 @@ export async function getTags(
   linkNext(headers, request, listed.next);
   if (listed.stale !== null) {
     const { upstream: from, kind } = listed.stale;
+    deps.records.recorder.failure(listed.stale, deps.records.flushing);
     headers.set("Warning", `299 - "stale: ${from} is ${kind}, these are the cached tags"`);
   }
   return Response.json({ name, tags: listed.tags }, { headers });

@@ -46,7 +46,7 @@ interface Answered {
 function record(deps: RouteDeps, request: Request, answered: Answered): void {
   const { recorder, flushing, credential } = deps.records;
   const { key, target, served, isPull } = answered;
-  const { digest, mediaType, size, outcome, counted, quota, stale, bytes } = served;
+  const { digest, mediaType, size, outcome, asked, counted, quota, stale, bytes } = served;
   const timeMs = deps.now();
   const tag = target.kind === "tag" ? target.tag : null;
   if (isPull && bytes !== null) {
@@ -67,7 +67,16 @@ function record(deps: RouteDeps, request: Request, answered: Answered): void {
       flushing,
     );
   }
-  if (stale !== null) recorder.failure(stale.failure.kind, flushing);
+  // A counted pull tells of its bytes itself; other sources' manifests, and what ends as 304 or answers a HEAD, do not.
+  const isFetched = asked && (counted || (outcome === "miss" && bytes !== null));
+  if (isFetched && !(isPull && counted))
+    recorder.fetched({ upstream: key.upstream, bytes: size, counted }, flushing);
+  if (asked) {
+    // A registry answers HEADs whatever its limit; what it gave was allowed.
+    const isAllowed = counted || (quota?.remaining ?? 1) > 0;
+    recorder.answered({ upstream: key.upstream, isAllowed }, flushing);
+  }
+  if (stale !== null) recorder.failure(stale.failure, flushing);
 }
 
 function describe(served: ServedManifest, target: TagOrDigest, now: number): Headers {

@@ -1,14 +1,17 @@
-import type { LedgerSums } from "../ledger/ledger.ts";
+import { hasRenewed } from "../contract/stats.ts";
+import type { LedgerSums, QuotaSeen } from "../ledger/ledger.ts";
+import { AWAY_KINDS, LYING_SOURCE } from "../upstream/errors.ts";
 import { VERSION } from "../version.ts";
-import { parseAccount } from "../ledger/credential.ts";
-import { type ApiDeps, type StorageUse, warnBelow } from "./api.ts";
+import { type ApiDeps, type StorageUse, currentQuotas, warnBelow } from "./api.ts";
+
+type Labels = Readonly<Record<string, string>>;
 
 interface Metric {
   readonly name: string;
   readonly type: "counter" | "gauge";
   readonly help: string;
   readonly samples: readonly {
-    readonly labels?: Readonly<Record<string, string>>;
+    readonly labels?: Labels;
     readonly value: number;
   }[];
 }
@@ -62,12 +65,16 @@ function describePulls({ ever, repositories, lost }: LedgerSums): Metric[] {
       samples: [byOutcome("hit", ever.blobHits), byOutcome("miss", ever.blobMisses)],
     },
     counter("tidepool_served_bytes_total", "Bytes answered to clients.", ever.bytesServed),
-    counter("tidepool_fetched_bytes_total", "Bytes had from upstreams.", ever.bytesFetched),
+    counter(
+      "tidepool_fetched_bytes_total",
+      "Bytes of manifests and of whole blobs had from upstreams; what a failed transfer brought is not in it.",
+      ever.bytesFetched,
+    ),
     counter("tidepool_lost_records_total", "Records that could not be written.", lost),
     {
       name: "tidepool_repositories",
       type: "gauge",
-      help: "Repositories that something was pulled from.",
+      help: "Repositories that something was pulled from, or a tag of was asked for by HEAD.",
       samples: [{ value: repositories }],
     },
   ];
@@ -85,56 +92,89 @@ function byOutcome(outcome: string, value: number): Metric["samples"][number] {
   return { labels: { outcome }, value };
 }
 
-function describeUpstream({ ever, failures, quotas }: LedgerSums, deps: ApiDeps): Metric[] {
-  const perCredential = (name: string, help: string, read: (at: number) => number): Metric => ({
-    name,
-    type: "gauge",
-    help,
-    samples: quotas.map(({ credential }, at) => ({
-      labels: { ...parseAccount(credential) },
-      value: read(at),
-    })),
-  });
-  const quota = (at: number): LedgerSums["quotas"][number] | undefined => quotas[at];
+function describeUpstream(sums: LedgerSums, deps: ApiDeps): Metric[] {
+  const { upstreams } = sums;
   return [
     {
       name: "tidepool_upstream_pulls_total",
       type: "counter",
-      help: "Pulls that the upstream counted against its limit.",
-      samples: [{ value: ever.upstreamPulls }],
+      help: "Pulls that went to the registry, each of which counts where it has a limit.",
+      samples: perUpstream(upstreams, deps),
     },
     {
       name: "tidepool_upstream_failures_total",
       type: "counter",
-      help: "Answers that met an upstream which could not say, served stale or refused.",
-      samples: Object.entries(failures).map(([kind, value]) => ({ labels: { kind }, value })),
+      help: "Answers that met an upstream which could not say, served stale, refused or broken off, and lies of sources.",
+      samples: countFailures(upstreams, deps),
     },
-    perCredential(
-      "tidepool_upstream_limit_pulls",
-      "The upstream's pull limit as last told.",
-      (at) => quota(at)?.limit ?? 0,
+    ...describeLimits(sums, deps),
+  ];
+}
+
+function describeLimits(sums: LedgerSums, deps: ApiDeps): Metric[] {
+  const told = currentQuotas(sums, deps);
+  // What was left before the window passed would keep an alert on for ever.
+  const valid = told.filter(({ quota }) => !hasRenewed(quota, deps.now()));
+  type Told = (typeof told)[number];
+  const metric = (
+    [name, help]: readonly [string, string],
+    seen: readonly Told[],
+    read: (quota: QuotaSeen) => number,
+  ): Metric => {
+    const samples = seen.map(({ account, quota }) => ({
+      labels: { ...account },
+      value: read(quota),
+    }));
+    return { name: `tidepool_upstream_limit_${name}`, type: "gauge", help, samples };
+  };
+  return [
+    metric(["pulls", "The upstream's pull limit as last told."], told, ({ limit }) => limit),
+    metric(
+      ["remaining_pulls", "What is left of the pull limit as last told, until its window passes."],
+      valid,
+      ({ remaining }) => remaining,
     ),
-    perCredential(
-      "tidepool_upstream_limit_remaining_pulls",
-      "What is left of the pull limit as last told.",
-      (at) => quota(at)?.remaining ?? 0,
+    metric(["warning_pulls", "Fewer pulls left than these are worth a warning."], valid, (quota) =>
+      warnBelow(quota, deps),
     ),
-    perCredential(
-      "tidepool_upstream_limit_warning_pulls",
-      "Fewer pulls left than these are worth a warning.",
-      (at) => warnBelow({ limit: quota(at)?.limit ?? 0 }, deps),
+    metric(
+      ["window_seconds", "The length of the limit's window."],
+      told,
+      ({ windowSeconds }) => windowSeconds,
     ),
-    perCredential(
-      "tidepool_upstream_limit_window_seconds",
-      "The length of the limit's window.",
-      (at) => quota(at)?.windowSeconds ?? 0,
-    ),
-    perCredential(
-      "tidepool_upstream_limit_seen_timestamp_seconds",
-      "When the upstream last told its limit.",
-      (at) => (quota(at)?.seenAtMs ?? 0) / 1000,
+    metric(
+      ["seen_timestamp_seconds", "When the upstream last told its limit."],
+      told,
+      ({ seenAtMs }) => seenAtMs / 1000,
     ),
   ];
+}
+
+function perUpstream(
+  seen: LedgerSums["upstreams"],
+  { accounts }: Pick<ApiDeps, "accounts">,
+): Metric["samples"] {
+  const names = new Set([...accounts, ...seen].map(({ upstream }) => upstream));
+  return [...names].map((upstream) => ({
+    labels: { upstream },
+    value: seen.find((one) => one.upstream === upstream)?.ever.counted ?? 0,
+  }));
+}
+
+/** From 0 on, for all that can be: a rise from nothing to 1 is none to `increase()` where the series begins with 1. */
+function countFailures(
+  seen: LedgerSums["upstreams"],
+  { accounts, sources }: Pick<ApiDeps, "accounts" | "sources">,
+): Metric["samples"] {
+  const counts = new Map<string, { readonly labels: Labels; readonly value: number }>();
+  const add = (upstream: string, kind: string, value: number): void => {
+    counts.set(`${upstream} ${kind}`, { labels: { upstream, kind }, value });
+  };
+  for (const { upstream } of accounts) for (const kind of AWAY_KINDS) add(upstream, kind, 0);
+  for (const source of sources) add(source, LYING_SOURCE, 0);
+  for (const { upstream, failures } of seen)
+    for (const { kind, count } of failures) add(upstream, kind, count);
+  return [...counts.values()];
 }
 
 function describeStorage(use: StorageUse | null): Metric[] {

@@ -1,19 +1,24 @@
-/** Why an upstream gave no usable answer. */
-export type UpstreamFailureKind =
+/** Why a registry could not say. */
+export const AWAY_KINDS = [
   /** No connection, or one that broke. */
-  | "unreachable"
+  "unreachable",
   /** No answer within the deadline. */
-  | "timeout"
-  /** The upstream will not show this repository to us: private, or not there. */
-  | "unauthorized"
+  "timeout",
   /** The operator's own credentials were refused; says nothing about the repository. */
-  | "credentials-refused"
+  "credentials-refused",
   /** The pull limit, or the limit on requests. */
-  | "rate-limited"
+  "rate-limited",
   /** A status or a body that no registry should give. */
-  | "bad-response"
+  "bad-response",
   /** It pointed us at a host that it has no business naming. */
-  | "untrusted-host";
+  "untrusted-host",
+] as const;
+
+/** What is counted of a source whose bytes were not those of the digest. */
+export const LYING_SOURCE = "lying-source";
+
+/** Why an upstream gave no usable answer; `unauthorized`: it will not show us this repository, private or not there. */
+export type UpstreamFailureKind = (typeof AWAY_KINDS)[number] | "unauthorized";
 
 /** A failure as plain data, so that it can cross from a Durable Object to a Worker. */
 export interface UpstreamFailure {

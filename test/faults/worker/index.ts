@@ -9,10 +9,12 @@ import worker, * as objects from "../../../worker/index.ts";
 import { formatDigest } from "../../../worker/oci/digest.ts";
 import { createFaultyBucket } from "./bucket.ts";
 import { createFaultyDisk, createFaultyKeeper } from "./disk.ts";
+import { type LedgerFault, createFaultyLedger } from "./ledger.ts";
 import { CONTROL, FRESH_ISOLATE, type StoreFault, type StoredObject } from "./fault.ts";
 
 /** Worker and objects run in one isolate here, and share this. */
 const faults: StoreFault[] = [];
+const ledgerFault: LedgerFault = { kind: "none" };
 let shared: Env | null = null;
 
 function withFaults(env: Env): Env {
@@ -21,6 +23,7 @@ function withFaults(env: Env): Env {
     STORE: createFaultyBucket(env.STORE, faults),
     ...(env.DISK && { DISK: createFaultyDisk(env.DISK, faults) }),
     ...(env.KEEPER && { KEEPER: createFaultyKeeper(env.KEEPER, faults) }),
+    LEDGER: createFaultyLedger(env.LEDGER, ledgerFault),
   };
   return shared;
 }
@@ -98,6 +101,9 @@ async function control(
     case "/clear":
       for (let at = faults.length - 1; at >= 0; at -= 1)
         if (faults[at]?.match === name) faults.splice(at, 1);
+      return null;
+    case "/ledger":
+      ledgerFault.kind = name as LedgerFault["kind"];
       return null;
     case "/reset/fill":
       return await resetting(() => fillOf(env, name).reset());

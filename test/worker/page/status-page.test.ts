@@ -21,6 +21,7 @@ import {
   muchActivity,
   noActivity,
   pull,
+  upstream,
   view,
 } from "./views.ts";
 
@@ -128,24 +129,35 @@ describe("the page", () => {
     const activity = muchActivity();
     const { totals } = activity.week;
     const text = words(activity);
-    expect(text).toContain(`of ${formatCount(totals.pulls)}; last 24 hours`);
-    expect(text).toContain(formatCount(totals.pulls - totals.upstreamPulls));
+    // Docker Hub's limit has nothing to do with what came through other registries.
+    expect(text).toContain(
+      "Pulls kept off Docker Hub's limit, last 7 days 1,180,246 of 1,234,567 pulls of its images; last 24 hours: 172,346 of 180,000",
+    );
     expect(text).toContain(
       `Hit rate, last 7 days ${formatShare(totals.pulls - totals.misses, totals.pulls)}`,
     );
     expect(text).toContain("0 of 200 pulls per 6 hours, seen 1 minute ago");
+    expect(text).toContain(
+      "– of 100 pulls per 6 hours: renewed since it was last told, 9 hours ago",
+    );
     expect(text).toContain("96.2 % of 1.0 TB");
   });
 
-  test("says in words that the upstream fails, since when, and what that means", () => {
-    expect(words(muchActivity())).toContain(
-      "Docker Hub refuses pulls: its limit is used up (status 429). It began 34 minutes ago. It last answered 35 minutes ago.",
+  test("says in words which registries fail, since when, and what that means", () => {
+    const text = words(muchActivity());
+    expect(text).toContain(
+      "Docker Hub refuses pulls: its limit is used up. It began 34 minutes ago and was last so 2 minutes ago. It last answered 35 minutes ago.",
     );
-    const failing = (kind: string): string =>
-      words({
-        ...noActivity(),
-        upstream: { name: "docker.io", answeredAtMs: null, failure: { kind, sinceMs: NOW } },
-      });
+    expect(text).toContain(
+      "ghcr.io cannot be reached. It began 3 hours ago and was last so 60 minutes ago. It has not answered yet.",
+    );
+    expect(text).toContain("What is not stored cannot be pulled until this is over.");
+    expect(text).not.toContain("All is well");
+    const { day, ...rest } = noActivity();
+    const failing = (kind: string): string => {
+      const failure = { kind, sinceMs: NOW, lastMs: NOW };
+      return words({ ...rest, day: { ...day, upstreams: [upstream({ failure })] } });
+    };
     expect(failing("unreachable")).toContain("Docker Hub cannot be reached.");
     expect(failing("credentials-refused")).toContain(
       "Docker Hub refuses this mirror's credentials.",
@@ -155,6 +167,10 @@ describe("the page", () => {
 
   test("says that all is well when it is", () => {
     expect(words(littleActivity())).toContain("All is well. Docker Hub answers.");
+  });
+
+  test("says of what time its most pulled images are", () => {
+    expect(words(littleActivity())).toContain("Most pulled images since the beginning");
   });
 
   test("has the chart's figures in a table, row by row", () => {
@@ -171,10 +187,32 @@ describe("the page", () => {
   });
 
   test("names a pull by tag or by digest, and another upstream's by that too", () => {
-    const latestPulls = [pull(1, { tag: null }), pull(2, { upstream: "ghcr.io" })];
+    const latestPulls = [
+      pull(1, { tag: null, knownTag: null }),
+      pull(2, { upstream: "ghcr.io" }),
+      pull(3, { tag: null, upstream: "quay.io" }),
+    ];
     const text = words({ ...littleActivity(), latestPulls });
     expect(text).toContain("library/alpine@sha256:4f4f4f4f4f4f ");
+    // As dockerd pulls: the tag was asked for by HEAD.
+    expect(text).toContain("quay.io/library/alpine:3.20@sha256:4f4f4f4f4f4f ");
     expect(text).toContain("ghcr.io/library/alpine:3.20");
+  });
+
+  test("says since when the log is complete, and what is lost of it", () => {
+    expect(words(littleActivity())).toContain("The log is complete since 2026-11-20 09:30 UTC.");
+    expect(words(muchActivity())).toContain(
+      "The log is complete since 2026-11-20 09:30 UTC: 1,234 records could not be written before that.",
+    );
+  });
+
+  test("says that nobody may pull where no rule lets anybody in, and how to change it", () => {
+    const page = renderStatusPage({ ...view(noActivity()), isClosed: true });
+    expect(page).toContain("Nobody may pull yet.");
+    expect(page).toContain("<code>ACCESS</code>");
+    expect(page).not.toContain("Ready.");
+    expect(words(noActivity())).toContain("Ready. Docker Hub has not been asked yet.");
+    expect(words(noActivity())).not.toContain("Nobody may pull");
   });
 
   test("without a log says so, and shows what is stored", () => {

@@ -1,10 +1,9 @@
-import type { PullRecord } from "../../../worker/contract/pull-log.ts";
 import type { PullCounts, Stats } from "../../../worker/contract/stats.ts";
 import { parseDigest } from "../../../worker/oci/digest.ts";
 import { type RepositoryName, parseRepository } from "../../../worker/oci/repository.ts";
 import { type Tag, parseTag } from "../../../worker/oci/tag.ts";
 import { parseAddress } from "../../../worker/page/address.ts";
-import type { Activity, StatusView, TopImage } from "../../../worker/page/status.ts";
+import type { Activity, LatestPull, StatusView, TopImage } from "../../../worker/page/status.ts";
 
 /** A Monday's morning. */
 export const NOW = Date.UTC(2026, 10, 23, 9, 30);
@@ -73,13 +72,14 @@ function stats(step: Stats["step"], spanMs: number, buckets: readonly PullCounts
 }
 
 /** A pull of some minutes ago. */
-export function pull(minutesAgo: number, changes: Partial<PullRecord> = {}): PullRecord {
+export function pull(minutesAgo: number, changes: Partial<LatestPull> = {}): LatestPull {
   return {
     id: `pull-${minutesAgo}`,
     timeMs: NOW - minutesAgo * MINUTE,
     upstream: "docker.io",
     repository: must(parseRepository("library/alpine")),
     tag: must(parseTag("3.20")),
+    knownTag: must(parseTag("3.20")),
     digest: must(parseDigest(`sha256:${"4f".repeat(32)}`)),
     mediaType: "application/vnd.oci.image.index.v1+json",
     outcome: "hit",
@@ -104,21 +104,41 @@ export function view(activity: StatusView["activity"], repositories: string[] = 
     version: "0.1.0",
     activity,
     repositories,
+    isClosed: false,
     hasTokens: true,
     canLogOut: false,
+  };
+}
+
+type Upstream = NonNullable<Stats["upstreams"]>[number];
+
+/** A registry that answered some minutes ago, and fails since then where a kind is named. */
+export function upstream(changes: Partial<Upstream>): Upstream {
+  const answeredAtMs = NOW - 9 * MINUTE;
+  const counts = { pulls: 0, misses: 0, upstreamPulls: 0 };
+  return {
+    upstream: "docker.io",
+    ...counts,
+    answeredAtMs,
+    failure: null,
+    failures: [],
+    ...changes,
   };
 }
 
 /** A log in which nothing is yet. */
 export function noActivity(): Activity {
   return {
-    day: stats("hour", DAY, []),
+    day: {
+      ...stats("hour", DAY, []),
+      quotas: [{ credential: "anonymous", quota: null }],
+      upstreams: [upstream({ answeredAtMs: null })],
+    },
     week: stats("day", 7 * DAY, []),
     topImages: [],
     latestPulls: [],
-    quotas: [{ credential: "anonymous", quota: null }],
+    completeSinceMs: NOW - 3 * DAY,
     storage: { usedBytes: 0, limitBytes: 10_000_000_000 },
-    upstream: null,
   };
 }
 
@@ -128,18 +148,23 @@ export function littleActivity(): Activity {
   const days = Array.from({ length: 8 }, (_, day) => (day === 7 ? counts(1, 1) : NONE));
   return {
     ...noActivity(),
-    day: stats("hour", DAY, hours),
-    week: stats("day", 7 * DAY, days),
+    day: {
+      ...stats("hour", DAY, hours),
+      quotas: [
+        {
+          credential: "anonymous",
+          quota: { limit: 100, remaining: 99, windowSeconds: 21_600, seenAtMs: NOW - 9 * MINUTE },
+        },
+      ],
+      upstreams: [upstream({ pulls: 2, misses: 1, upstreamPulls: 1 })],
+    },
+    week: {
+      ...stats("day", 7 * DAY, days),
+      upstreams: [upstream({ pulls: 2, misses: 1, upstreamPulls: 1 })],
+    },
     topImages: [image("library/alpine", 1, 1)],
     latestPulls: [pull(2), pull(9, { outcome: "miss", counted: true })],
-    quotas: [
-      {
-        credential: "anonymous",
-        quota: { limit: 100, remaining: 99, windowSeconds: 21_600, seenAtMs: NOW - 9 * MINUTE },
-      },
-    ],
     storage: { usedBytes: 3_627_000, limitBytes: null },
-    upstream: { name: "docker.io", answeredAtMs: NOW - 9 * MINUTE, failure: null },
   };
 }
 
@@ -167,42 +192,74 @@ export function muchActivity(): Activity {
   );
   const days = Array.from({ length: 8 }, (_, day) => counts(212_345 - day * 9000, 9100 + day, 70));
   return {
-    day: stats("hour", DAY, hours),
-    week: stats("day", 7 * DAY, days),
+    day: {
+      ...stats("hour", DAY, hours),
+      lostRecords: 1234,
+      quotas: [
+        {
+          credential: "operator",
+          quota: { limit: 200, remaining: 0, windowSeconds: 21_600, seenAtMs: NOW - MINUTE },
+        },
+        {
+          credential: "anonymous",
+          quota: { limit: 100, remaining: 12, windowSeconds: 21_600, seenAtMs: NOW - 9 * HOUR },
+        },
+      ],
+      upstreams: [
+        upstream({
+          pulls: 180_000,
+          misses: 8000,
+          upstreamPulls: 7654,
+          answeredAtMs: NOW - 35 * MINUTE,
+          failure: {
+            kind: "rate-limited",
+            sinceMs: NOW - 34 * MINUTE,
+            lastMs: NOW - 2 * MINUTE,
+          },
+        }),
+        upstream({
+          upstream: "ghcr.io",
+          answeredAtMs: null,
+          failure: { kind: "unreachable", sinceMs: NOW - 3 * HOUR, lastMs: NOW - HOUR },
+        }),
+        upstream({ upstream: "quay.io" }),
+      ],
+    },
+    week: {
+      ...stats("day", 7 * DAY, days),
+      upstreams: [
+        upstream({ pulls: 1_234_567, misses: 60_000, upstreamPulls: 54_321 }),
+        upstream({ upstream: "ghcr.io", pulls: 212_000, misses: 9000, upstreamPulls: 9000 }),
+      ],
+    },
     topImages: BUSY.map((name, index) => image(name, 812_345 - index * 97_531, 41 + index * 2000)),
+    completeSinceMs: NOW - 3 * DAY,
     latestPulls: Array.from({ length: 20 }, (_, index) => {
       const outcome = OUTCOMES[index % OUTCOMES.length] ?? "hit";
       return pull(index * 3, {
         repository: must(parseRepository(BUSY[index % BUSY.length] ?? "")),
+        ...(index % 8 === 3 ? { knownTag: null } : {}),
         tag: index % 4 === 3 ? null : must(parseTag(`2${index}.1-slim`)),
         outcome,
         counted: outcome === "miss",
       });
     }),
-    quotas: [
-      {
-        credential: "operator",
-        quota: { limit: 200, remaining: 0, windowSeconds: 21_600, seenAtMs: NOW - MINUTE },
-      },
-      {
-        credential: "anonymous",
-        quota: { limit: 100, remaining: 12, windowSeconds: 21_600, seenAtMs: NOW - 3 * HOUR },
-      },
-    ],
     storage: { usedBytes: 962_000_000_000, limitBytes: 1_000_000_000_000 },
-    upstream: {
-      name: "docker.io",
-      answeredAtMs: NOW - 35 * MINUTE,
-      failure: { kind: "rate-limited", status: 429, sinceMs: NOW - 34 * MINUTE },
-    },
   };
 }
 
 /** Every text that comes from outside is hostile, names that no parser lets through included. */
 export function hostileActivity(): Activity {
-  const [first = ""] = HOSTILE;
+  const little = littleActivity();
   return {
-    ...littleActivity(),
+    ...little,
+    day: {
+      ...little.day,
+      quotas: HOSTILE.map((credential) => ({ credential, quota: null })),
+      upstreams: HOSTILE.map((text) =>
+        upstream({ upstream: text, failure: { kind: text, sinceMs: 0, lastMs: 0 } }),
+      ),
+    },
     topImages: HOSTILE.map((text) => ({
       upstream: text,
       repository: text as RepositoryName,
@@ -214,13 +271,12 @@ export function hostileActivity(): Activity {
       pull(index, {
         upstream: index % 2 === 0 ? "docker.io" : text,
         repository: text as RepositoryName,
-        tag: text as Tag,
+        tag: index % 3 === 0 ? null : (text as Tag),
+        knownTag: text as Tag,
         client: { address: text, userAgent: text },
         timeMs: index === 0 ? Number.MAX_SAFE_INTEGER : NOW + index * HOUR,
       }),
     ),
-    quotas: HOSTILE.map((credential) => ({ credential, quota: null })),
     storage: { usedBytes: Number.MAX_SAFE_INTEGER, limitBytes: 1 },
-    upstream: { name: first, answeredAtMs: 0, failure: { kind: first, sinceMs: 0 } },
   };
 }

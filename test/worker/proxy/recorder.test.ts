@@ -132,7 +132,7 @@ describe("the recorder", () => {
   test("holds counts without records in few batches through a long outage, and loses none", async () => {
     carry = away;
     for (let n = 0; n < 3_000; n += 1) {
-      recorder.failure("timeout", flushing);
+      recorder.failure({ upstream: "docker.io", kind: "timeout" }, flushing);
       if (n % 100 === 0) pull();
       await pass();
     }
@@ -142,10 +142,11 @@ describe("the recorder", () => {
       ids.add(batch.id);
       return arrive();
     };
-    recorder.failure("timeout", flushing);
+    recorder.failure({ upstream: "docker.io", kind: "timeout" }, flushing);
     await pass();
     expect(ids.size).toBeLessThanOrEqual(most + 1);
-    expect((await ledger.sum({ sinceMs: 0, untilMs: 0 })).failures).toEqual({ timeout: 3_001 });
+    const { upstreams } = await ledger.sum({ sinceMs: 0, untilMs: 0 });
+    expect(upstreams[0]?.failures).toMatchObject([{ kind: "timeout", count: 3_001 }]);
     expect((await logged()) + (await lost())).toBe(30);
   });
 

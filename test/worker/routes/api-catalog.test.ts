@@ -22,7 +22,8 @@ test("a thousand repositories of the most and longest tags come on several pages
   const deps = {
     ledger,
     storage: async () => null,
-    credential: "anonymous",
+    accounts: [],
+    sources: [],
     warnShare: 0.2,
     now: () => NOON,
   };

@@ -141,6 +141,11 @@ test("metrics are Prometheus's text, named as it advises", async () => {
     labels: { outcome: "miss" },
     value: 2,
   });
+  // From 0 on: the first one is a rise, too.
+  const failures = families.get("tidepool_upstream_failures_total")?.samples ?? [];
+  for (const upstream of ["docker.io", "ghcr.io", "quay.io"])
+    for (const kind of ["unreachable", "timeout", "rate-limited", "credentials-refused"])
+      expect(failures).toContainEqual({ labels: { upstream, kind }, value: 0 });
   expect(families.get("tidepool_upstream_limit_remaining_pulls")?.samples).toEqual([
     { labels: { upstream: "docker.io", credential: hub.account.username }, value: 40 },
   ]);

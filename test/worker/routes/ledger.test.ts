@@ -145,9 +145,15 @@ describe("a day of pulls", () => {
     const metrics = await (await mirror.fetch("/metrics")).text();
     for (const outcome of ["hit", "revalidated", "stale", "miss"])
       expect(metrics).toContain(`\ntidepool_pulls_total{outcome="${outcome}"} ${count(outcome)}\n`);
-    expect(metrics).toContain(`\ntidepool_upstream_pulls_total ${hub.pulls()}\n`);
-    expect(metrics).toMatch(/\ntidepool_upstream_failures_total\{kind="bad-response"\} 2\n/);
-    expect(metrics).toMatch(/\ntidepool_upstream_failures_total\{kind="rate-limited"\} 1\n/);
+    expect(metrics).toContain(
+      `\ntidepool_upstream_pulls_total{upstream="docker.io"} ${hub.pulls()}\n`,
+    );
+    expect(metrics).toMatch(
+      /\ntidepool_upstream_failures_total\{upstream="docker.io",kind="bad-response"\} 2\n/,
+    );
+    expect(metrics).toMatch(
+      /\ntidepool_upstream_failures_total\{upstream="docker.io",kind="rate-limited"\} 1\n/,
+    );
   }, 60_000);
 
   test("has each client's blobs beside its own pull, through an index too", async () => {

@@ -223,6 +223,33 @@ test("each registry's limit is told apart, with a warning where little is left",
   }
 });
 
+test("what is kept off Docker Hub's limit are its own pulls, and no other registry's", async () => {
+  const { "docker.io": hub, ...others } = hubs;
+  const fresh = await startTestMirror({ UPSTREAM: hub.url, UPSTREAMS: listRegistries(others) });
+  try {
+    for (const name of ["docker.io", "ghcr.io", "ghcr.io", "ghcr.io"])
+      await (await fresh.fetch(`/v2/${name}/${REPOSITORY}/manifests/1`)).arrayBuffer();
+    await readLog(fresh, 4);
+    const { totals, upstreams } = await readApi(fresh, "/api/stats", Stats);
+    expect(totals).toMatchObject({ pulls: 4, upstreamPulls: 2 });
+    expect(upstreams).toMatchObject([
+      { upstream: "docker.io", pulls: 1, misses: 1, upstreamPulls: 1 },
+      { upstream: "ghcr.io", pulls: 3, misses: 1, upstreamPulls: 1 },
+      { upstream: "registry.example.com:5050", pulls: 0, misses: 0, upstreamPulls: 0 },
+    ]);
+    const families = parsePrometheus(await (await fresh.fetch("/metrics")).text());
+    expect(families.get("tidepool_upstream_pulls_total")?.samples).toEqual([
+      { labels: { upstream: "docker.io" }, value: 1 },
+      { labels: { upstream: "ghcr.io" }, value: 1 },
+      { labels: { upstream: "registry.example.com:5050" }, value: 0 },
+    ]);
+    const page = (await (await fresh.fetch("/")).text()).replaceAll(/<[^>]+>|\s+/g, " ");
+    expect(page).toMatch(/limit, last 7 days +0 +of 1 pulls of its images; last 24 hours: 0 of 1/);
+  } finally {
+    await fresh.stop();
+  }
+});
+
 test.each(["-1", "101", "20%", ""])("QUOTA_WARNING_PERCENT %j stops the mirror", async (value) => {
   const stopped = await startTestMirror({ QUOTA_WARNING_PERCENT: value });
   try {

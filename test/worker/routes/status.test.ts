@@ -60,30 +60,6 @@ test("a pulled image is on the page, and asking for the page asks nobody", async
   expect(hub.requests("registry")).toEqual([]);
 });
 
-test("an upstream that is away is told of, and one that is back as well", async () => {
-  const eager = await startTestMirror({ UPSTREAM: hub.url, TAG_TTL_SECONDS: "0" });
-  const shows = (words: string) =>
-    vi.waitFor(async () => expect(await (await eager.fetch("/")).text()).toContain(words), {
-      timeout: 15_000,
-      interval: 200,
-    });
-  try {
-    hub.push("team/away", "1", createImage([syntheticContent(10)]));
-    const pull = async () =>
-      (await eager.fetch("/v2/team/away/manifests/1")).headers.get("x-cache");
-    expect(await pull()).toBe("MISS");
-    hub.faults.registry = "503";
-    expect(await pull()).toBe("STALE");
-    await shows("is away");
-    hub.faults.registry = null;
-    await vi.waitFor(async () => expect(await pull()).toBe("REVALIDATED"), { timeout: 10_000 });
-    await shows("All is well.");
-  } finally {
-    hub.faults.registry = null;
-    await eager.stop();
-  }
-});
-
 test("a HEAD gives the headers alone", async () => {
   const response = await mirror.fetch("/", { method: "HEAD" });
   expect(response.status).toBe(200);
@@ -97,4 +73,32 @@ test("a closed mirror shows strangers nothing", async () => {
   } finally {
     await closed.stop();
   }
+});
+
+test("a mirror without ACCESS says on its page that nobody may pull, and how to change it", async () => {
+  const ADMIN_TOKEN = "correct-horse-battery-staple";
+  const closed = await startTestMirror({ UPSTREAM: hub.url, ACCESS: "", LOCAL: "", ADMIN_TOKEN });
+  try {
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+    expect((await closed.fetch("/v2/team/app/manifests/1")).status).toBe(403);
+    expect(await (await closed.fetch("/", { headers })).text()).toContain("Nobody may pull yet.");
+  } finally {
+    await closed.stop();
+  }
+  expect(await (await mirror.fetch("/")).text()).not.toContain("Nobody may pull");
+});
+
+test("a pull as dockerd makes it, by HEAD and then by digest, is shown with its tag", async () => {
+  const image = createImage([syntheticContent(11)]);
+  hub.push("team/tagged", "1.2", image);
+  await mirror.fetch("/v2/team/tagged/manifests/1.2", { method: "HEAD" });
+  const { digest } = image.manifest.content;
+  await (await mirror.fetch(`/v2/team/tagged/manifests/${digest}`)).arrayBuffer();
+  await vi.waitFor(
+    async () =>
+      expect(await (await mirror.fetch("/")).text()).toContain(
+        `team/tagged:1.2@${digest.slice(0, 19)}`,
+      ),
+    { timeout: 15_000, interval: 200 },
+  );
 });

@@ -1,9 +1,11 @@
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { Stats } from "../../../worker/contract/stats.ts";
 import { receive } from "../../helpers/bytes.ts";
 import { type FakeHub, startFakeHub } from "../../helpers/fake-hub/hub.ts";
 import { createImage, syntheticContent } from "../../helpers/images.ts";
+import { readApi, readLog } from "../../helpers/ledger.ts";
 import { type TestMirror, startTestMirror } from "../../helpers/mirror.ts";
 
 const MIB = 1024 * 1024;
@@ -44,6 +46,43 @@ async function whileBroken<T>(work: () => Promise<T>): Promise<T> {
     mend();
   }
 }
+
+test("what is passed through while the store is away is bytes fetched", async () => {
+  const fetched = async () => (await readApi(mirror, "/api/stats", Stats)).totals.bytesFetched;
+  const blob = syntheticContent(700_000);
+  const image = createImage([blob]);
+  hub.push("team/passed", "1", image);
+  await receive(mirror.fetch("/v2/team/passed/manifests/1"));
+  await readLog(mirror, 2);
+  const before = await fetched();
+  const got = await whileBroken(() =>
+    receive(mirror.fetch(`/v2/team/passed/blobs/${blob.digest}`)),
+  );
+  expect(got).toMatchObject({ status: 200, digest: blob.digest });
+  await vi.waitFor(async () => expect(await fetched()).toBe(before + blob.size), {
+    timeout: 15_000,
+  });
+});
+
+test("wrong bytes that are passed through are a failure of their registry", async () => {
+  const blob = syntheticContent(300_000);
+  hub.push("team/wrong", "1", createImage([blob]));
+  await receive(mirror.fetch("/v2/team/wrong/manifests/1"));
+  hub.faults.corruptBlobs = true;
+  try {
+    const path = `/v2/team/wrong/blobs/${blob.digest}`;
+    expect((await whileBroken(() => receive(mirror.fetch(path)))).broken).toBe(true);
+  } finally {
+    hub.faults.corruptBlobs = false;
+  }
+  await vi.waitFor(
+    async () => {
+      const { upstreams } = await readApi(mirror, "/api/stats", Stats);
+      expect(upstreams?.[0]?.failures).toMatchObject([{ kind: "bad-response" }]);
+    },
+    { timeout: 15_000 },
+  );
+});
 
 describe("while the store is away", () => {
   test.each([5_000, 3 * MIB, 30 * MIB])("a cold blob of %d bytes is served whole", async (size) => {
