@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { BatchBuilder } from "../../worker/ledger/batch.ts";
 import type { Ledger } from "../../worker/ledger/ledger.ts";
+import type { Tag } from "../../worker/oci/tag.ts";
 import { NOON, batch, fetchedOf, pullOf } from "../helpers/ledger-events.ts";
 
 const HOUR = 3_600_000;
@@ -44,6 +45,19 @@ export function describeLedgerOfUpstreams(name: string, create: () => Ledger): v
         ["docker.io", { pulls: 3, misses: 1, counted: 2 }, { pulls: 4, misses: 2, counted: 3 }],
         ["ghcr.io", { pulls: 1, misses: 1, counted: 1 }, { pulls: 1, misses: 1, counted: 1 }],
       ]);
+    });
+
+    test("counts a repository once it is pulled, and not for a HEAD", async () => {
+      const count = async () => (await ledger.sum({ sinceMs: 0, untilMs: 0 })).repositories;
+      const { upstream, repository, digest } = pullOf({});
+      const head = { upstream, repository, digest, tag: "3" as Tag, timeMs: NOON };
+      await ledger.record(batch({ tags: [head] }));
+      expect(await count()).toBe(0);
+      const other = pullOf({ upstream: "ghcr.io", outcome: "hit" });
+      await ledger.record(batch({ tags: [head], pulls: [pullOf({}), pullOf({}), other] }));
+      expect(await count()).toBe(2);
+      await ledger.record(batch({ pulls: [pullOf({ outcome: "hit" }), other] }));
+      expect(await count()).toBe(2);
     });
 
     test("counts each upstream's failures, and knows since when it fails and when it last was well", async () => {

@@ -207,6 +207,7 @@ export interface LedgerSums {
   readonly lost: number;
   /** Of all hours, whatever span was asked for. */
   readonly ever: Sums;
+  /** Those that something was ever pulled from. */
   readonly repositories: number;
 }
 

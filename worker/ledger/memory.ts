@@ -147,7 +147,8 @@ export class MemoryLedger implements Ledger {
       })),
       lost: this.#lost,
       ever,
-      repositories: this.#rows.size,
+      repositories: [...this.#rows.values()].filter(({ firstPullMs }) => firstPullMs !== null)
+        .length,
     };
   }
 

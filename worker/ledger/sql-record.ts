@@ -82,11 +82,21 @@ function recordRepositories(sql: Sql, batch: LedgerBatch, pulls: Pulls): Map<str
              first_ms = min(coalesce(first_ms, excluded.first_ms), coalesce(excluded.first_ms, first_ms)),
              last_ms = max(coalesce(last_ms, excluded.last_ms), coalesce(excluded.last_ms, last_ms)),
              hits = hits + excluded.hits, misses = misses + excluded.misses
-           RETURNING id, upstream, name AS repository`,
+           RETURNING id, upstream, name AS repository, hits + misses AS pulls`,
           json,
         )
-        .toArray() as unknown as (RepositoryId & { id: number })[],
+        .toArray() as unknown as (RepositoryId & { id: number; pulls: number })[],
   );
+  // Counted as they are first pulled, since a count would read them all.
+  const pulled = written.filter((row) => {
+    const told = rows.get(nameOf(row));
+    return row.pulls > 0 && row.pulls === (told?.hits ?? 0) + (told?.misses ?? 0);
+  });
+  if (pulled.length > 0)
+    sql.exec(
+      "INSERT INTO meta VALUES ('pulled', ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
+      pulled.length,
+    );
   return new Map(written.map((row) => [nameOf(row), row.id]));
 }
 

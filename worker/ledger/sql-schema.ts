@@ -20,8 +20,7 @@ export interface Sql {
  * dozen names, 3 kB: 10,000 of them a day are 0.9 GB within 30 days, 2.7 GB within 90, and no more after that. For ever
  * there are a repository's 150 bytes, 9,000 rows of hours a year, and as many for each registry.
  *
- * Every page is read from where it starts by an index, and nothing is counted by reading all of it: repositories are
- * never deleted, so that the last id is their number. Old tags alone are looked for, by the hour and in steps.
+ * Every page is read from where it starts by an index, and nothing is counted by reading all of it. Old tags alone are looked for, by the hour and in steps.
  */
 const SUM_COLUMNS = SUM_NAMES.map((name) => `${name} INTEGER NOT NULL`).join(", ");
 const TABLES = [

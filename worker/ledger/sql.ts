@@ -133,10 +133,6 @@ export class SqlLedger implements Ledger {
       )
       .toArray() as unknown as LedgerSums["hours"];
     const [ever = noSums()] = sql.exec(`SELECT ${names} FROM ever`).toArray() as unknown as Sums[];
-    // None is ever deleted.
-    const [{ count }] = sql
-      .exec("SELECT coalesce(max(id), 0) AS count FROM repository")
-      .toArray() as unknown as [{ count: number }];
     const quotas = sql
       .exec(
         `SELECT credential, quota_limit AS "limit", remaining, window_seconds AS windowSeconds, seen_ms AS seenAtMs
@@ -149,7 +145,7 @@ export class SqlLedger implements Ledger {
       upstreams: readUpstreams(sql, span),
       lost: this.#meta("lost"),
       ever,
-      repositories: count,
+      repositories: this.#meta("pulled"),
     };
   }
 

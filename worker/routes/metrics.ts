@@ -74,7 +74,7 @@ function describePulls({ ever, repositories, lost }: LedgerSums): Metric[] {
     {
       name: "tidepool_repositories",
       type: "gauge",
-      help: "Repositories that something was pulled from, or a tag of was asked for by HEAD.",
+      help: "Repositories that something was pulled from.",
       samples: [{ value: repositories }],
     },
   ];
