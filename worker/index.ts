@@ -91,7 +91,14 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
     blobs: ({ key, upstream, shown }: FoundRepository, digest: Digest) => ({
       store,
       upstream,
-      leave: { proof: proof(key), named: memory.named, inventory: parts.inventory, shown, warn },
+      leave: {
+        proof: proof(key),
+        named: memory.named,
+        inventory: parts.inventory,
+        hasPrivate: config.privateRepositories.upstreams.length > 0,
+        shown,
+        warn,
+      },
       fill: fillOf(env, digest),
       waitUntil,
       warn,

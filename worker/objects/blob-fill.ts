@@ -20,8 +20,16 @@ const LINGER_MS = 15 * 60_000;
 export class BlobFillObject extends DurableObject<Env> implements BlobFill {
   #filler: Filler | null = null;
   #asked: RepositoryKey | null = null;
+  /** Whether the running fill has everything through a public repository. */
+  #isForAll = false;
 
   async open(key: RepositoryKey, digest: Digest, audience: Audience): Promise<FillStart> {
+    const start = await this.#open(key, digest, audience);
+    const isFetched = start.kind === "filling" || (start.kind === "stored" && start.fetchedBytes);
+    return isFetched ? { ...start, isForAll: this.#isForAll } : start;
+  }
+
+  async #open(key: RepositoryKey, digest: Digest, audience: Audience): Promise<FillStart> {
     const joined = this.#filler;
     const asked = this.#asked;
     if (joined === null) return await this.#start(key, digest, audience).opened;
@@ -106,16 +114,19 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
     const filler = new Filler({ ...options, log: { ...log, begin } });
     this.#filler = filler;
     this.#asked = key;
-    this.ctx.waitUntil(
-      filler.finished.then((end) => this.#ended({ log, digest, upstream, filler }, end)),
-    );
+    // Chunks that were there before came through who knows which repository.
+    const isForAll = audience === "public" && log.read() === null;
+    this.#isForAll = isForAll;
+    const ended = { log, digest, upstream, filler, isForAll };
+    this.ctx.waitUntil(filler.finished.then((end) => this.#ended(ended, end)));
     return filler;
   }
 
-  async #ended({ log, digest, upstream, filler }: Ended, end: FillStart): Promise<void> {
+  async #ended(ended: Ended, end: FillStart): Promise<void> {
+    const { log, digest, upstream, filler, isForAll } = ended;
     this.#filler = null;
     if (end.kind === "stored" && end.fetchedBytes !== undefined)
-      this.#tell(digest, { upstream, bytes: end.fetchedBytes });
+      this.#tell(digest, { upstream, size: end.fetchedBytes, isShown: isForAll });
     if (end.kind === "failed" && (await filler.opened).kind === "filling")
       this.#tellFailure(upstream, end.failure);
     if (log.read() === null) return;
@@ -125,15 +136,21 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
   }
 
   /** Notes a blob that came whole. No client waits for it; what is not told is found by the next sweep. */
-  #tell(digest: Digest, from: { readonly upstream: Upstream; readonly bytes: number }): void {
+  #tell(
+    digest: Digest,
+    from: { readonly upstream: Upstream; readonly size: number; readonly isShown: boolean },
+  ): void {
     const { recorder, ledger, inventory, warn } = createParts(this.env);
-    const { bytes, upstream } = from;
+    const { size, upstream, isShown } = from;
     const waitUntil = (work: Promise<unknown>): void => this.ctx.waitUntil(work);
-    recorder.fetched({ upstream: upstream.name, bytes, counted: false }, { ledger, waitUntil });
+    recorder.fetched(
+      { upstream: upstream.name, bytes: size, counted: false },
+      { ledger, waitUntil },
+    );
     // It may have come from another source, which says nothing of the registry.
     if (upstream.distrustBlob === undefined)
       recorder.answered({ upstream: upstream.name, isAllowed: false }, { ledger, waitUntil });
-    const telling = inventory.addBlob(digest, bytes);
+    const telling = inventory.addBlob(digest, { size, isShown });
     waitUntil(telling.catch((error: unknown) => warn("a stored blob could not be told", error)));
   }
 
@@ -152,4 +169,6 @@ interface Ended {
   readonly digest: Digest;
   readonly upstream: Upstream;
   readonly filler: Filler;
+  /** Whether all of it was had through a repository that is public. */
+  readonly isForAll: boolean;
 }

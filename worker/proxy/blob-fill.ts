@@ -9,12 +9,16 @@ import type { RepositoryKey } from "../store/store.ts";
 import type { UpstreamFailure } from "../upstream/errors.ts";
 import type { Audience } from "./proof.ts";
 
-/** How a fill stands when it is opened. Plain data, to cross from a Durable Object. */
+/**
+ * How a fill stands when it is opened; `isForAll`: all of it is had through a repository that is public.
+ *
+ * Plain data, to cross from a Durable Object.
+ */
 export type FillStart =
   /** The blob is whole and verified in the store; `fetchedBytes` where this fill had it from the upstream. */
-  | { readonly kind: "stored"; readonly fetchedBytes?: number }
+  | { readonly kind: "stored"; readonly fetchedBytes?: number; readonly isForAll?: boolean }
   /** Chunks are coming; `size` is the whole blob's, in bytes. */
-  | { readonly kind: "filling"; readonly size: number }
+  | { readonly kind: "filling"; readonly size: number; readonly isForAll?: boolean }
   | { readonly kind: "absent" }
   | FillFailure;
 

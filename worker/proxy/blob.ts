@@ -7,7 +7,7 @@ import { UpstreamError, type UpstreamFailure, isAway } from "../upstream/errors.
 import type { Upstream } from "../upstream/upstream.ts";
 import type { BlobFill, FillStart } from "./blob-fill.ts";
 import { Deadline } from "./deadline.ts";
-import { type LeaveDeps, requireLeave } from "./blob-leave.ts";
+import { type Leave, type LeaveDeps, requireLeave } from "./blob-leave.ts";
 import { followFill } from "./follow.ts";
 import { passThrough } from "./pass-through.ts";
 import type { Audience } from "./proof.ts";
@@ -74,17 +74,19 @@ const HEAD_DEADLINE_MS = 10_000;
  */
 export async function openBlob(deps: BlobDeps, wanted: BlobWanted): Promise<ServedBlob> {
   const { digest, range, key } = wanted;
-  await requireLeave(deps.leave, key, wanted);
+  const leave = await requireLeave(deps.leave, key, wanted);
   try {
     const stored = await openStored(deps, wanted, "hit");
-    if (stored !== null) return stored;
+    if (stored !== null) return await release(stored, leave);
     const start = await deps.fill.open(key, digest, wanted.audience);
     if (start.kind === "stored") {
       const filled = await openStored(deps, wanted, "miss");
-      if (filled !== null) return filled;
+      if (filled !== null) return start.isForAll === true ? filled : await release(filled, leave);
       // Evicted as soon as it was stored.
-    } else if (start.kind === "filling") return openFilling(deps, wanted, start.size);
-    else if (start.kind !== "store-failed") throw refusal(start);
+    } else if (start.kind === "filling") {
+      if (start.isForAll !== true) await leave.confirm();
+      return openFilling(deps, wanted, start.size);
+    } else if (start.kind !== "store-failed") throw refusal(start);
   } catch (error) {
     if (error instanceof RegistryError || error instanceof UpstreamError) throw error;
     if (error instanceof UnsatisfiableRange) throw error;
@@ -105,10 +107,13 @@ export async function statBlob(
   wanted: Omit<BlobWanted, "range">,
 ): Promise<{ readonly size: number | null; readonly outcome: "hit" | "miss" } | null> {
   const { digest, key } = wanted;
-  await requireLeave(deps.leave, key, wanted);
+  const leave = await requireLeave(deps.leave, key, wanted);
   try {
     const stored = await deps.store.statBlob(digest);
-    if (stored !== null) return { size: stored.size, outcome: "hit" };
+    if (stored !== null) {
+      await leave.confirm();
+      return { size: stored.size, outcome: "hit" };
+    }
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     deps.warn("a blob is looked up past the store", error);
@@ -119,6 +124,17 @@ export async function statBlob(
     return head === null ? null : { size: head.size, outcome: "miss" };
   } catch (error) {
     if (error instanceof UpstreamError && !isAway(error.failure)) return null;
+    throw error;
+  }
+}
+
+/** Lets what others had out, or nothing of it. */
+async function release(served: ServedBlob, leave: Leave): Promise<ServedBlob> {
+  try {
+    await leave.confirm();
+    return served;
+  } catch (error) {
+    await served.body.cancel();
     throw error;
   }
 }
