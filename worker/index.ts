@@ -66,12 +66,14 @@ function logRequest(record: RequestRecord): void {
 function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: RequestParts): RouteDeps {
   const { store, memory, config, warn, recorder, records, credential } = parts;
   const upstreams = parts.createUpstreams(waitUntil);
-  const { publicTtlMs } = config;
   const flushing = { ledger: records, waitUntil };
+  const { publicTtlMs, publicRepositories } = config;
+  const isPublic = (key: RepositoryKey): boolean => publicRepositories.has(key);
   const proof = (key: RepositoryKey): ProofDeps => ({
     proofs: memory.proofs,
     gate: gateOf({ parts, env, waitUntil }, key),
     publicTtlMs,
+    isPublic,
     now: Date.now,
   });
   return {
@@ -83,11 +85,13 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
       memory,
       gate: gateOf({ parts, env, waitUntil }, key),
       tagTtlMs: config.tagTtlMs,
-      publicTtlMs: config.publicTtlMs,
+      publicTtlMs,
+      isPublic,
       now: Date.now,
     }),
     proof,
     privateRepositories: config.privateRepositories,
+    isPublic,
     blobs: ({ key, upstream, shown }: FoundRepository, digest: Digest) => ({
       store,
       upstream,

@@ -14,7 +14,7 @@ import { type ManifestMemory, createManifestMemory, forgetManifest } from "./pro
 import { UseTeller } from "./proxy/use-teller.ts";
 import { createLocalStore } from "./store/files.ts";
 import { createR2Store } from "./store/r2.ts";
-import type { Store } from "./store/store.ts";
+import type { RepositoryKey, Store } from "./store/store.ts";
 import { type TokenCache, createTokenCache } from "./upstream/auth.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import { LYING_SOURCE } from "./upstream/errors.ts";
@@ -70,6 +70,7 @@ export function createParts(env: Env): Parts {
   const now = Date.now;
   const attempts = new FailedAttempts(now);
   const { tagTtlMs, publicTtlMs, registries } = config;
+  const isPublic = (key: RepositoryKey): boolean => config.publicRepositories.has(key);
   const createClients = createClientsOf(config);
   const recorder = new Recorder({ warn, now });
   const createLedgered = (waitUntil: WaitUntil): Upstreams =>
@@ -109,7 +110,7 @@ export function createParts(env: Env): Parts {
     createUpstreams: createLedgered,
     createGate: (waitUntil, proofs = createForgetfulLog()) => {
       const upstreams = createLedgered(waitUntil);
-      const prover = new Prover({ upstreams, proofs, publicTtlMs, now });
+      const prover = new Prover({ upstreams, proofs, publicTtlMs, isPublic, now });
       return new DirectGate({ store, inventory, upstreams, prover, tagTtlMs, now, warn });
     },
     warn,

@@ -83,6 +83,8 @@ export interface ManifestDeps {
   readonly gate: ManifestGate;
   readonly tagTtlMs: number;
   readonly publicTtlMs: number;
+  /** What counts as public without a proof. */
+  readonly isPublic: (key: RepositoryKey) => boolean;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }

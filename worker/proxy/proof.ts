@@ -43,6 +43,8 @@ export interface ProverOptions {
   readonly upstreams: Upstreams;
   readonly proofs: ProofLog;
   readonly publicTtlMs: number;
+  /** What counts as public without a proof. */
+  readonly isPublic: (key: RepositoryKey) => boolean;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -65,15 +67,13 @@ export class Prover {
 
   /** Before something is asked for with the operator's account. Without one, the upstream's answer is the proof. */
   async beforeAsking(key: RepositoryKey, probe: Probe): Promise<ProofAnswer> {
-    const { upstreams } = this.#options;
-    const isAnonymous = upstreams.find(key.upstream) === upstreams.findAnonymous(key.upstream);
-    return isAnonymous ? { kind: "proven" } : await this.prove(key, probe);
+    return this.#isAnonymous(key) ? { kind: "proven" } : await this.prove(key, probe);
   }
 
   /** The upstream has answered: without an account, that is proof. */
   answered(key: RepositoryKey): void {
-    const { upstreams, proofs, now, publicTtlMs } = this.#options;
-    if (upstreams.find(key.upstream) !== upstreams.findAnonymous(key.upstream)) return;
+    const { proofs, now, publicTtlMs } = this.#options;
+    if (!this.#isAnonymous(key)) return;
     const known = proofs.read(key);
     // Not written for every answer.
     if (known === null || now() - known > publicTtlMs / 4) proofs.write(key, now());
@@ -86,7 +86,8 @@ export class Prover {
 
   /** @param probe - what to ask for where the last proof is too old; `null` for nothing */
   async prove(key: RepositoryKey, probe: Probe | null): Promise<ProofAnswer> {
-    const { proofs, publicTtlMs, now, upstreams } = this.#options;
+    const { proofs, publicTtlMs, now, upstreams, isPublic } = this.#options;
+    if (isPublic(key)) return { kind: "proven" };
     const provenAt = proofs.read(key);
     if (provenAt !== null && now() - provenAt < publicTtlMs / 2) return { kind: "proven" };
     const backOff = this.#backOff.get(key.upstream);
@@ -105,9 +106,22 @@ export class Prover {
         proofs.clear(key);
         return { kind: "failed", failure };
       }
-      this.#backOff.set(key.upstream, { until: now() + BACK_OFF_MS, failure });
-      return this.#believe(provenAt, failure);
+      const explained = this.#explain(key, failure);
+      this.#backOff.set(key.upstream, { until: now() + BACK_OFF_MS, failure: explained });
+      return this.#believe(provenAt, explained);
     }
+  }
+
+  /** A limit on who asks without the account, which still has pulls left, is the operator's to get round. */
+  #explain(key: RepositoryKey, failure: UpstreamFailure): UpstreamFailure {
+    if (failure.kind !== "rate-limited" || this.#isAnonymous(key)) return failure;
+    const message = `${failure.message} for requests without an account, by which it is asked what is public; the mirror's operator can list this repository in PUBLIC_REPOSITORIES`;
+    return { ...failure, message };
+  }
+
+  #isAnonymous({ upstream }: RepositoryKey): boolean {
+    const { find, findAnonymous } = this.#options.upstreams;
+    return find(upstream) === findAnonymous(upstream);
   }
 
   #believe(provenAt: number | null, failure: UpstreamFailure): ProofAnswer {
@@ -149,13 +163,15 @@ export interface ProofDeps {
     prove(key: RepositoryKey, probe: Probe | null): Promise<ProofAnswer>;
   };
   readonly publicTtlMs: number;
+  /** What counts as public without a proof. */
+  readonly isPublic: (key: RepositoryKey) => boolean;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 
 /** Whether this isolate knows that a repository is public. */
 export function isKnownPublic(deps: Omit<ProofDeps, "gate">, key: RepositoryKey): boolean {
-  return (deps.proofs.get(nameOf(key)) ?? 0) > deps.now();
+  return (deps.proofs.get(nameOf(key)) ?? 0) > deps.now() || deps.isPublic(key);
 }
 
 /** Notes that the gate, or the upstream by an anonymous request, has just said that a repository is public. */
