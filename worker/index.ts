@@ -94,12 +94,12 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
     isPublic,
     blobs: ({ key, upstream, shown }: FoundRepository, digest: Digest) => ({
       store,
-      upstream,
       leave: {
         proof: proof(key),
         named: memory.named,
         inventory: parts.inventory,
         hasPrivate: config.privateRepositories.upstreams.length > 0,
+        upstream,
         shown,
         warn,
       },
@@ -148,7 +148,7 @@ interface Surroundings {
 function fillOf(env: Env, digest: Digest): BlobFill {
   const reach = (): BlobFill => env.BLOB_FILL.getByName(digest);
   return {
-    open: (key, wanted, audience) => reach().open(key, wanted, audience),
+    open: (key, wanted, asking) => reach().open(key, wanted, asking),
     segment: (wanted, offset) => reach().segment(wanted, offset),
     verified: (wanted) => reach().verified(wanted),
   };
@@ -168,8 +168,8 @@ function gateOf({ parts, env, waitUntil }: Surroundings, key: RepositoryKey): Ma
     }
   };
   return {
-    check: (asked, target, asking) => orElse((gate) => gate.check(asked, target, asking)),
-    pull: (asked, target, audience) => orElse((gate) => gate.pull(asked, target, audience)),
+    check: (asked, target, how) => orElse((gate) => gate.check(asked, target, how)),
+    pull: (asked, target, asking) => orElse((gate) => gate.pull(asked, target, asking)),
     // The object's own log of proofs outlives a reset, and nothing is counted twice.
     prove: (asked, probe) =>
       orElse((gate) => gate.prove(asked, probe).catch(() => reach().prove(asked, probe))),

@@ -6,7 +6,14 @@ import type { RepositoryKey } from "../store/store.ts";
 import { UpstreamError, isAway } from "../upstream/errors.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 import type { NamedBlobs } from "./named-blobs.ts";
-import { type Audience, type ProofDeps, rememberPublic, requireReadable } from "./proof.ts";
+import {
+  type Asking,
+  type Audience,
+  type ProofDeps,
+  askingOf,
+  rememberPublic,
+  requireReadable,
+} from "./proof.ts";
 
 /** What deciding on a blob needs. */
 export interface LeaveDeps {
@@ -15,6 +22,7 @@ export interface LeaveDeps {
   readonly inventory: Pick<Inventory, "find" | "addShown">;
   /** Whether anything may be stored that is not for everybody. */
   readonly hasPrivate: boolean;
+  readonly upstream: Upstream;
   /** The registry as the client may see it: without the operator's account, unless it may read this repository. */
   readonly shown: Upstream;
   readonly warn: (message: string, error: unknown) => void;
@@ -25,6 +33,10 @@ const UNKNOWN: Naming = { isNamed: false, isShown: false };
 
 /** Leave to serve a blob through a repository. */
 export interface Leave {
+  /** In whose name it may be asked for where it is not held. */
+  readonly asking: Asking;
+  /** The registry in that name. */
+  readonly from: Upstream;
   /**
    * To be called before bytes go out that others had: makes sure that the registry has this blob in this repository.
    *
@@ -33,7 +45,7 @@ export interface Leave {
   readonly confirm: () => Promise<void>;
 }
 
-const GIVEN: Leave = { confirm: () => Promise.resolve() };
+const CONFIRMED = { confirm: () => Promise.resolve() };
 
 /**
  * Makes sure that a blob may be served through a repository: the repository may be read, and it names the blob. Blobs
@@ -56,24 +68,34 @@ export async function requireLeave(
 ): Promise<Leave> {
   const { digest, audience } = wanted;
   const { named, proof, hasPrivate } = deps;
-  const mustBeShown = hasPrivate && audience === "public";
-  const isConfirmed = named.isConfirmed(key, digest);
-  const isKnown = isConfirmed || (named.has(key, digest) && !mustBeShown);
-  const found = isKnown ? null : await find(deps, key, digest);
-  if (found !== null && !found.isNamed && !named.has(key, digest)) {
-    if (!(await isShown(deps, key, digest))) throw new RegistryError("BLOB_UNKNOWN");
-    if (audience === "public") rememberPublic(proof, key);
+  const standing = await requireReadable(proof, key, { audience, probe: { kind: "blob", digest } });
+  const from = standing.kind === "readable" ? deps.upstream : deps.shown;
+  const requireShown = async (): Promise<void> => {
+    if (!(await isShown(from, key, digest))) throw new RegistryError("BLOB_UNKNOWN");
     named.confirm(key, digest);
-    return GIVEN;
+  };
+  const leave: Leave = { asking: askingOf(audience, standing), from, ...CONFIRMED };
+  if (standing.kind === "unasked") {
+    await requireShown();
+    rememberPublic(proof, key);
+    return leave;
   }
-  await requireReadable(proof, key, { audience, probe: { kind: "blob", digest } });
-  if (found?.isShown === true) named.confirm(key, digest);
+  if (named.isConfirmed(key, digest)) return leave;
+  const mustBeShown = hasPrivate && audience === "public";
+  const isNamed = named.has(key, digest);
+  if (isNamed && !mustBeShown) return leave;
+  const found = await find(deps, key, digest);
+  if (!isNamed && !found.isNamed) {
+    await requireShown();
+    return leave;
+  }
+  if (found.isShown) named.confirm(key, digest);
   else named.add(key, digest);
-  if (!mustBeShown || isConfirmed || found?.isShown === true) return GIVEN;
+  if (found.isShown || !mustBeShown) return leave;
   return {
+    ...leave,
     confirm: async () => {
-      if (!(await isShown(deps, key, digest))) throw new RegistryError("BLOB_UNKNOWN");
-      named.confirm(key, digest);
+      await requireShown();
       await noteShown(deps, digest);
     },
   };
@@ -99,10 +121,10 @@ async function noteShown(deps: LeaveDeps, digest: Digest): Promise<void> {
   }
 }
 
-async function isShown({ shown }: LeaveDeps, key: RepositoryKey, digest: Digest): Promise<boolean> {
+async function isShown(upstream: Upstream, key: RepositoryKey, digest: Digest): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(DEADLINE_MS);
-    return (await shown.headBlob(key.repository, digest, signal)) !== null;
+    return (await upstream.headBlob(key.repository, digest, signal)) !== null;
   } catch (error) {
     if (error instanceof UpstreamError && !isAway(error.failure)) return false;
     throw error;

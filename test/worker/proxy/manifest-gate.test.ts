@@ -4,7 +4,7 @@ import type { SqlInventory } from "../../../worker/inventory/sql.ts";
 import type { Digest } from "../../../worker/oci/digest.ts";
 import type { Tag, TagOrDigest } from "../../../worker/oci/tag.ts";
 import { DirectGate } from "../../../worker/proxy/manifest-gate.ts";
-import { Prover } from "../../../worker/proxy/proof.ts";
+import { type Asking, Prover } from "../../../worker/proxy/proof.ts";
 import { StoreError } from "../../../worker/store/errors.ts";
 import { manifestName, tagName } from "../../../worker/store/keys.ts";
 import type { Store, StoredManifest, StoredTag } from "../../../worker/store/store.ts";
@@ -95,17 +95,23 @@ beforeEach(() => {
     clear: () => proofs.clear(),
   };
   const now = (): number => clock.now;
-  const prover = new Prover({ upstreams, proofs: log, publicTtlMs: TTL, now });
+  const prover = new Prover({
+    upstreams,
+    proofs: log,
+    publicTtlMs: TTL,
+    isPublic: () => false,
+    now,
+  });
   const options = { store: store as Store, inventory, upstreams, prover, tagTtlMs: TTL, now };
   gate = new DirectGate({ ...options, warn: () => undefined });
 });
 
-function pull(target = BY_TAG, audience: "public" | "private" = "public") {
-  return gate.pull(APP, target, audience);
+function pull(target = BY_TAG, asking: Asking = "public") {
+  return gate.pull(APP, target, asking);
 }
 
-function check(held = true, target = BY_TAG) {
-  return gate.check(APP, target, { held, audience: "public" });
+function check(held = true, target = BY_TAG, asking: Asking = "public") {
+  return gate.check(APP, target, { held, asking });
 }
 
 function storedTag(): StoredTag | null {
@@ -241,16 +247,16 @@ describe("a check", () => {
   });
 });
 
-describe("what is not public", () => {
+describe("with an account", () => {
   beforeEach(() => {
     hasAccount = true;
   });
 
-  test("is asked for in the operator's name for nobody but those who may have it", async () => {
-    expect((await pull()).kind).toBe("absent");
-    expect((await check()).kind).toBe("absent");
-    expect(asked.filter((line) => line.startsWith("account"))).toEqual([]);
-    expect((await pull(BY_TAG, "private")).kind).toBe("found");
-    expect(asked.at(-1)).toBe("account GET");
+  test("who may have only what is public is asked for without it, and joins nobody who is not", async () => {
+    await Promise.all([pull(BY_TAG, "anonymous"), pull(BY_TAG, "private")]);
+    expect(asked.toSorted()).toEqual(["account GET", "anonymous GET"]);
+    expect((await check(false, { kind: "tag", tag: "4" as Tag }, "anonymous")).kind).toBe("absent");
+    expect(asked.at(-1)).toBe("anonymous HEAD");
+    expect(proofs.size).toBe(0);
   });
 });

@@ -38,7 +38,7 @@ beforeEach(async () => {
 let serial = 0;
 /** Publishes an image at Docker Hub and at some of the sources. */
 function publish(sources: readonly FakeHub[], size = 1000) {
-  const repository = `library/app-${(serial += 1)}`;
+  const repository = `team/app-${(serial += 1)}`;
   const image = createImage([syntheticContent(size)]);
   for (const one of [hub, ...sources]) one.push(repository, "1", image);
   return { repository, image };
