@@ -68,7 +68,6 @@ export function createParts(env: Env): Parts {
   const config = parseConfig(env);
   const store = createStore(env);
   const now = Date.now;
-  const attempts = new FailedAttempts(now);
   const { tagTtlMs, publicTtlMs, registries } = config;
   const isPublic = (key: RepositoryKey): boolean => config.publicRepositories.has(key);
   const createClients = createClientsOf(config);
@@ -85,7 +84,7 @@ export function createParts(env: Env): Parts {
   const ledger = (): Ledger => env.LEDGER.getByName("ledger");
   const parts: Parts = {
     config,
-    access: new Access({ ...config.access, attempts, now }),
+    access: new Access({ ...config.access, attempts: new FailedAttempts(now), now }),
     admin: new Admin({
       token: config.adminToken,
       // Page and API name every repository: where some are private, whoever may pull is not to read them there.
@@ -93,7 +92,8 @@ export function createParts(env: Env): Parts {
         config.local &&
         config.access.rules.open &&
         config.privateRepositories.upstreams.length === 0,
-      attempts,
+      // Counted apart: who mistypes a secret for pulls must not keep the operator of his office out.
+      attempts: new FailedAttempts(now),
     }),
     store,
     memory,
