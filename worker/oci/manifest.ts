@@ -1,5 +1,5 @@
 import { type Digest, parseDigest } from "./digest.ts";
-import { MEDIA_TYPE, parseMediaType } from "./media-type.ts";
+import { MEDIA_TYPE, parseManifestType } from "./media-type.ts";
 
 /** 4 MiB: what the spec asks registries to accept, and what containerd refuses to exceed. */
 export const MAX_MANIFEST_BYTES: number = 4 * 1024 * 1024;
@@ -35,10 +35,11 @@ export function readManifest(text: string, contentType: string | null): Manifest
   if (body === null) return null;
   const manifests = readDescriptors(body["manifests"]);
   const kind = Array.isArray(body["manifests"]) ? "index" : "image";
-  const written = typeof body["mediaType"] === "string" ? parseMediaType(body["mediaType"]) : null;
-  const sent = contentType === null ? null : parseMediaType(contentType);
+  const written =
+    typeof body["mediaType"] === "string" ? parseManifestType(body["mediaType"]) : null;
+  const sent = contentType === null ? null : parseManifestType(contentType);
   const fallback = kind === "index" ? MEDIA_TYPE.ociIndex : MEDIA_TYPE.ociManifest;
-  const generic = sent === null || sent === "application/json" || sent === "text/plain";
+  const generic = sent === null || sent === "application/json";
   const mediaType = generic ? (written ?? fallback) : sent;
   const [subject = null] = readDescriptors([body["subject"]]);
   return { kind, mediaType, manifests, blobs: readBlobs(body, mediaType), subject };

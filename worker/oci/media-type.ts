@@ -16,6 +16,17 @@ export const MEDIA_TYPE = {
  */
 export const MANIFEST_ACCEPT: string = [...Object.values(MEDIA_TYPE), "*/*;q=0.1"].join(", ");
 
+/**
+ * A manifest's media type; `null` where it is none that a manifest can have.
+ *
+ * What an upstream says is answered from the mirror's own origin: as `text/html` or `application/xhtml+xml` a manifest
+ * would be a page of the mirror's, with the session of whoever opens it.
+ */
+export function parseManifestType(header: string): string | null {
+  const type = parseMediaType(header);
+  return type !== null && /^application\/(?:[^/]+\+)?(?:json|prettyjws)$/.test(type) ? type : null;
+}
+
 /** A `type/subtype` without parameters, in lower case; `null` where the header is no media type. */
 export function parseMediaType(header: string): string | null {
   const type = header.split(";", 1)[0]?.trim().toLowerCase() ?? "";

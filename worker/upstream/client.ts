@@ -1,7 +1,7 @@
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import { parseNextLink } from "../oci/link.ts";
 import { MAX_MANIFEST_BYTES } from "../oci/manifest.ts";
-import { MANIFEST_ACCEPT, parseMediaType } from "../oci/media-type.ts";
+import { MANIFEST_ACCEPT, parseManifestType } from "../oci/media-type.ts";
 import { parseContentRange } from "../oci/range.ts";
 import type { RepositoryName } from "../oci/repository.ts";
 import type { TagOrDigest } from "../oci/tag.ts";
@@ -257,7 +257,7 @@ function readManifestHead(response: Response): ManifestHead {
   const digest: Digest | null = parseDigest(headers.get("Docker-Content-Digest") ?? "");
   return {
     digest,
-    mediaType: parseMediaType(headers.get("Content-Type") ?? ""),
+    mediaType: parseManifestType(headers.get("Content-Type") ?? ""),
     size: readContentLength(headers),
     quota: readQuota(headers),
   };

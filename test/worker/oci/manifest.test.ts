@@ -93,6 +93,8 @@ describe("what a manifest names", () => {
   );
 });
 
+const SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+
 /** what was sent, what is written in it, what it is */
 const MEDIA_TYPES = [
   [DOCKER, OCI_MANIFEST, DOCKER],
@@ -104,6 +106,14 @@ const MEDIA_TYPES = [
   [null, DOCKER, DOCKER],
   [null, 7, OCI_MANIFEST],
   [null, null, OCI_MANIFEST],
+  // What a browser would take for a page.
+  ["text/html", DOCKER, DOCKER],
+  ["text/html", "text/html", OCI_MANIFEST],
+  ["application/xhtml+xml", null, OCI_MANIFEST],
+  ["image/svg+xml", null, OCI_MANIFEST],
+  [null, "application/javascript", OCI_MANIFEST],
+  ["application/vnd.docker.distribution.manifest.v1+prettyjws", null, SCHEMA_1],
+  ["application/vnd.wasm.config.v1+json", DOCKER, "application/vnd.wasm.config.v1+json"],
 ] as const;
 
 test.each(MEDIA_TYPES)("sent as %s with %s in it, a manifest is %s", (sent, mediaType, expected) =>
