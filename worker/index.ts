@@ -6,6 +6,7 @@ import { type Parts, createParts } from "./parts.ts";
 import type { BlobFill } from "./proxy/blob-fill.ts";
 import type { ManifestGate } from "./proxy/manifest-gate.ts";
 import type { ProofDeps } from "./proxy/proof.ts";
+import { NO_PAGE } from "./middleware/headers.ts";
 import type { RequestRecord } from "./middleware/request-log.ts";
 import { readActivity } from "./routes/activity.ts";
 import type { ApiDeps } from "./routes/api.ts";
@@ -25,7 +26,7 @@ const worker: ExportedHandler<Env> = {
     try {
       parts = createParts(env);
     } catch (error) {
-      return renderConfigError(error);
+      return renderConfigError(error, env);
     }
     app ??= createApp<Env>({
       access: parts.access,
@@ -50,11 +51,23 @@ const worker: ExportedHandler<Env> = {
 
 export default worker;
 
-/** A wrong variable stops the mirror: every answer names it, and none does anything else. */
-function renderConfigError(error: unknown): Response {
+/**
+ * A wrong variable stops the mirror: every answer names it, and none does anything else.
+ *
+ * What is wrong with it may show networks, names and hosts, and nobody is known by then: on a deployed mirror it is for
+ * the log alone. `npm start` shows it to who started it.
+ */
+function renderConfigError(error: unknown, { LOCAL }: Env): Response {
   if (!(error instanceof ConfigError)) throw error;
-  const errors = [{ code: "UNSUPPORTED", message: `a variable is wrong: ${error.message}` }];
-  return Response.json({ errors }, { status: 500, headers: { "Cache-Control": "no-store" } });
+  const { variable, message: reason } = error;
+  const isOwn = LOCAL === "1";
+  if (!isOwn)
+    // oxlint-disable-next-line no-console -- a Worker's log is its console
+    console.error(JSON.stringify({ level: "error", message: "a variable is wrong", reason }));
+  const told = isOwn ? reason : `${variable}; the mirror's log says what is wrong with it`;
+  const errors = [{ code: "UNSUPPORTED", message: `a variable is wrong: ${told}` }];
+  const headers = { "Cache-Control": "no-store", "Content-Security-Policy": NO_PAGE };
+  return Response.json({ errors }, { status: 500, headers });
 }
 
 /** One JSON object a request. */
