@@ -7,7 +7,7 @@ import type { ManifestGateObject } from "./objects/manifest-gate.ts";
 import { DOCKER_HUB } from "./oci/reference.ts";
 import type { Credentials } from "./upstream/auth.ts";
 import { type RepositoryList, parseRepositoryList } from "./proxy/repository-list.ts";
-import { parseSources } from "./upstream/sources.ts";
+import { type Source, parseSources } from "./upstream/sources.ts";
 import { type Registry, parseApiUrl, parseRegistries } from "./upstream/registries.ts";
 
 /** The Worker's bindings, as wrangler.toml names them. */
@@ -47,7 +47,7 @@ export interface Config {
   /** Docker Hub first. */
   readonly registries: readonly Registry[];
   /** Where public content of Docker Hub's is had by digest, before Docker Hub itself. */
-  readonly sources: readonly { readonly name: string; readonly url: URL }[];
+  readonly sources: readonly Source[];
   /** What clients with a token may read though it is not public. */
   readonly privateRepositories: RepositoryList;
   /** What is public without a proof; never what is listed as private. */
@@ -116,7 +116,7 @@ export function parseConfig(env: Env): Config {
   const { TAG_TTL_SECONDS, PUBLIC_TTL_SECONDS } = env;
   return {
     registries,
-    sources: parseSources(env.SOURCES ?? "", (text) => parseApiUrl(text, refuseBy("SOURCES"))),
+    sources: readSources(env),
     privateRepositories,
     publicRepositories: readPublicRepositories(env, { registries, privateRepositories }),
     publicTtlMs:
@@ -144,6 +144,11 @@ function readRegistries(env: Env): readonly Registry[] {
     return typeof value === "string" ? value : undefined;
   };
   return parseRegistries({ text: env.UPSTREAMS, secret, refuse: refuseBy("UPSTREAMS") });
+}
+
+function readSources({ SOURCES = "" }: Env): readonly Source[] {
+  const refuse = refuseBy("SOURCES");
+  return parseSources(SOURCES, (text) => parseApiUrl(text, refuse), refuse);
 }
 
 function readCredentials(env: Env): Credentials | null {

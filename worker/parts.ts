@@ -19,7 +19,8 @@ import { type TokenCache, createTokenCache } from "./upstream/auth.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import { LYING_SOURCE } from "./upstream/errors.ts";
 import type { Registry } from "./upstream/registries.ts";
-import { type RestingSources, createSourcedUpstream } from "./upstream/sources.ts";
+import { type RestingSources, createSourcedUpstream, withPrefix } from "./upstream/sources.ts";
+import { hostOf } from "./upstream/trust.ts";
 import type { Upstream, Upstreams } from "./upstream/upstream.ts";
 import { createUpstreams } from "./upstream/upstreams.ts";
 import { VERSION } from "./version.ts";
@@ -133,12 +134,16 @@ function nameAccount(registries: readonly Registry[], upstream: string): Account
 /** What one isolate learns of a registry's tokens is kept apart from every other registry's. */
 function createClientsOf(config: Config): (lied: (source: string) => void) => Upstreams {
   const { registries, sources } = config;
-  const othersOf = (registry: Registry): readonly URL[] =>
-    registries.map(({ url }) => url).filter(({ origin }) => origin !== registry.url.origin);
+  const hosts = registries.flatMap(({ name, url }) => [name, hostOf(url)]);
+  const othersOf = (...own: readonly string[]): ReadonlySet<string> =>
+    new Set(hosts.filter((host) => !own.includes(host)));
   const known = new Map(
     registries.map((registry) => {
       const caches = { account: createTokenCache(), anonymous: createTokenCache() };
-      return [registry.name, { registry, caches, others: othersOf(registry) }];
+      return [
+        registry.name,
+        { registry, caches, others: othersOf(registry.name, hostOf(registry.url)) },
+      ];
     }),
   );
   const create = (name: string, identity: "account" | "anonymous"): Upstream => {
@@ -155,12 +160,13 @@ function createClientsOf(config: Config): (lied: (source: string) => void) => Up
   return (lied) => {
     const withSources = (authority: Upstream): Upstream => {
       if (authority.name !== DOCKER_HUB || sources.length === 0) return authority;
-      const clients = sources.map((source, at) =>
-        createClient(
-          { ...source, realms: null, credentials: null, others: registries.map(({ url }) => url) },
-          sourceCaches[at],
-        ),
-      );
+      const clients = sources.map((source, at) => {
+        const { name, url, prefix } = source;
+        const others = othersOf(hostOf(url));
+        const registry = { name, url, realms: null, credentials: null, others };
+        const client = createClient(registry, sourceCaches[at]);
+        return prefix === null ? client : withPrefix(client, prefix);
+      });
       return createSourcedUpstream({
         authority,
         sources: clients,
@@ -174,7 +180,7 @@ function createClientsOf(config: Config): (lied: (source: string) => void) => Up
 }
 
 function createClient(
-  registry: Registry & { readonly others: readonly URL[] },
+  registry: Registry & { readonly others: ReadonlySet<string> },
   cache: TokenCache = createTokenCache(),
 ): Upstream {
   return createUpstreamClient({

@@ -9,7 +9,7 @@ import { Authorizer, type AuthorizerOptions } from "./auth.ts";
 import { UpstreamError, type UpstreamFailure } from "./errors.ts";
 import { readQuota } from "./quota.ts";
 import { readCapped, readContentLength, readRetryAfter } from "./response.ts";
-import { isAllowedRedirect } from "./trust.ts";
+import { hostOf, isAllowedRedirect } from "./trust.ts";
 import type {
   BlobBody,
   BlobLocation,
@@ -152,7 +152,7 @@ class RegistryClient {
         target === null ||
         hops === MAX_REDIRECTS ||
         !isAllowedRedirect(target, this.#options.url) ||
-        this.#options.others.some(({ origin }) => origin === target.origin)
+        this.#options.others.has(hostOf(target))
       )
         throw this.error("untrusted-host", "a redirect that leads nowhere it should");
       url = target;

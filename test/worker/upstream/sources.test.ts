@@ -163,6 +163,40 @@ test("what Docker Hub does not show, no source is asked for", async () => {
   expect(first.log).toEqual([]);
 });
 
+test("a source that has Docker Hub's images below a name of its own is asked for them there", async () => {
+  const below = await startTestMirror({
+    UPSTREAM: hub.url,
+    SOURCES: `${first.url}/mirrors/docker/`,
+  });
+  try {
+    const { repository, image } = publish([], 20 * 1024 * 1024);
+    first.push(`mirrors/docker/${repository}`, "other", image);
+    hub.remaining = 0;
+    const { digest } = image.manifest.content;
+    const manifest = await below.fetch(`/v2/${repository}/manifests/1`);
+    expect([manifest.status, manifest.headers.get("docker-content-digest")]).toEqual([200, digest]);
+    for (const blob of image.blobs)
+      expect(await receive(below.fetch(`/v2/${repository}/blobs/${blob.digest}`))).toMatchObject({
+        status: 200,
+        digest: blob.digest,
+      });
+    expect([hub.pulls(), hub.bytesSent.size]).toEqual([0, 0]);
+  } finally {
+    await below.stop();
+  }
+});
+
+test("SOURCES with a path that is no name stops the mirror", async () => {
+  const stopped = await startTestMirror({ UPSTREAM: hub.url, SOURCES: "public.ecr.aws/Docker" });
+  try {
+    expect(await (await stopped.fetch("/healthz")).text()).toContain(
+      "SOURCES has a path that no repository's name begins with",
+    );
+  } finally {
+    await stopped.stop();
+  }
+});
+
 test.each(["ftp://mirror.gcr.io", "https://u:p@mirror.gcr.io", "https://mirror.gcr.io?x"])(
   "SOURCES with %s stops the mirror",
   async (source) => {
