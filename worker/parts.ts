@@ -69,8 +69,7 @@ export function createParts(env: Env): Parts {
   const config = parseConfig(env);
   const store = createStore(env);
   const now = Date.now;
-  const { tagTtlMs, publicTtlMs, registries } = config;
-  const isPublic = (key: RepositoryKey): boolean => config.publicRepositories.has(key);
+  const { registries } = config;
   const createClients = createClientsOf(config);
   const recorder = new Recorder({ warn, now });
   const createLedgered = (waitUntil: WaitUntil): Upstreams =>
@@ -109,11 +108,7 @@ export function createParts(env: Env): Parts {
     accounts: registries.map(({ name: upstream }) => nameAccount(registries, upstream)),
     credential: (upstream) => formatAccount(nameAccount(registries, upstream)),
     createUpstreams: createLedgered,
-    createGate: (waitUntil, proofs = createForgetfulLog()) => {
-      const upstreams = createLedgered(waitUntil);
-      const prover = new Prover({ upstreams, proofs, publicTtlMs, isPublic, now });
-      return new DirectGate({ store, inventory, upstreams, prover, tagTtlMs, now, warn });
-    },
+    createGate: createGates({ config, store, inventory, createUpstreams: createLedgered }),
     warn,
   };
   made.set(env, parts);
@@ -124,6 +119,22 @@ export function createParts(env: Env): Parts {
 function createStore({ STORE, DISK, KEEPER }: Env): Store {
   if (DISK === undefined || KEEPER === undefined) return createR2Store(STORE);
   return createLocalStore(STORE, { files: DISK, keeper: KEEPER });
+}
+
+function createGates(
+  parts: Pick<Parts, "config" | "store" | "inventory" | "createUpstreams">,
+): Parts["createGate"] {
+  const { config, store, inventory, createUpstreams: create } = parts;
+  const { tagTtlMs, publicTtlMs, privateRepositories, publicRepositories } = config;
+  const isPublic = (key: RepositoryKey): boolean => publicRepositories.has(key);
+  const isPrivate = (key: RepositoryKey): boolean => privateRepositories.has(key);
+  const now = Date.now;
+  return (waitUntil, proofs = createForgetfulLog()) => {
+    const upstreams = create(waitUntil);
+    const prover = new Prover({ upstreams, proofs, publicTtlMs, isPublic, now });
+    const stored = { store, inventory, upstreams, prover, tagTtlMs };
+    return new DirectGate({ ...stored, isPrivate, waitUntil, now, warn });
+  };
 }
 
 function nameAccount(registries: readonly Registry[], upstream: string): Account {

@@ -5,8 +5,9 @@ import type { Tag, TagOrDigest } from "../oci/tag.ts";
 import { describeManifest } from "../inventory/describe.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import { StoreError } from "../store/errors.ts";
+import { catalogKey } from "../store/keys.ts";
 import type { RepositoryKey, Store, StoredManifest, StoredTag } from "../store/store.ts";
-import { UpstreamError, type UpstreamFailure, failureOf } from "../upstream/errors.ts";
+import { UpstreamError, type UpstreamFailure, failureOf, isAway } from "../upstream/errors.ts";
 import type { Quota } from "../upstream/quota.ts";
 import type { ManifestBody, ManifestHead, Upstreams } from "../upstream/upstream.ts";
 import { finderOf, findUpstream } from "../upstream/upstreams.ts";
@@ -68,6 +69,10 @@ export interface GateOptions {
   readonly inventory: Pick<Inventory, "addManifest" | "addTag">;
   readonly upstreams: Upstreams;
   readonly prover: Prover;
+  /** Whether a repository is listed as private: its name is kept for those who may know of it. */
+  readonly isPrivate: (key: RepositoryKey) => boolean;
+  /** Keeps the context alive for what no answer waits for. */
+  readonly waitUntil: (work: Promise<unknown>) => void;
   readonly tagTtlMs: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -99,13 +104,17 @@ export class DirectGate implements ManifestGate {
     { readonly until: number; readonly failure: UpstreamFailure }
   >();
   readonly #listed = new Set<string>();
+  readonly #unlisted = new Set<string>();
 
   constructor(options: GateOptions) {
     this.#options = options;
   }
 
-  prove(key: RepositoryKey, probe: Probe | null): Promise<ProofAnswer> {
-    return this.#joinProof(`prove ${identify(key)}`, () => this.#options.prover.prove(key, probe));
+  async prove(key: RepositoryKey, probe: Probe | null): Promise<ProofAnswer> {
+    const prove = () => this.#options.prover.prove(key, probe);
+    const answer = await this.#joinProof(`prove ${identify(key)}`, prove);
+    if (answer.kind === "failed" && !isAway(answer.failure)) this.#unlist(key);
+    return answer;
   }
 
   /** What one probe finds of a repository is the answer to all that wait, but where only its own target is not there. */
@@ -222,6 +231,7 @@ export class DirectGate implements ManifestGate {
 
   async #hidden(key: RepositoryKey, target: TagOrDigest): Promise<void> {
     this.#options.prover.refused(key);
+    this.#unlist(key);
     await this.#forget(key, target);
   }
 
@@ -281,7 +291,26 @@ export class DirectGate implements ManifestGate {
     await this.#attempt("list a repository", async () => {
       await store.addRepository(key);
       this.#listed.add(name);
+      this.#unlisted.delete(name);
     });
+  }
+
+  /**
+   * What is not public any more is not named either, until something new of it is stored.
+   *
+   * No answer waits for it: one that took longer would tell which names are listed as private.
+   */
+  #unlist(key: RepositoryKey): void {
+    const { store, isPrivate, waitUntil } = this.#options;
+    const name = identify(key);
+    if (isPrivate(key) || this.#unlisted.has(name)) return;
+    this.#unlisted.add(name);
+    this.#listed.delete(name);
+    waitUntil(
+      this.#attempt("take a repository off the catalog", () =>
+        store.deleteObjects([catalogKey(key)]),
+      ),
+    );
   }
 
   /** The mirror is never worse than no mirror: what the store refuses is served all the same. */

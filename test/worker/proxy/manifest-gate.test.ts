@@ -41,6 +41,9 @@ let body: ManifestBody | null;
 let failing: UpstreamFailureKind | null;
 let gate: DirectGate;
 let proofs: Set<number>;
+/** Keys that were deleted from the store. */
+let deleted: string[];
+let isPrivate: boolean;
 
 /** With an account it shows everything, without one nothing of what is not public. */
 function registry(name: string, identity: "account" | "anonymous"): Upstream {
@@ -61,7 +64,13 @@ function registry(name: string, identity: "account" | "anonymous"): Upstream {
 
 const store: Pick<
   Store,
-  "getManifest" | "putManifest" | "getTag" | "putTag" | "deleteTag" | "addRepository"
+  | "getManifest"
+  | "putManifest"
+  | "getTag"
+  | "putTag"
+  | "deleteTag"
+  | "addRepository"
+  | "deleteObjects"
 > = {
   getManifest: async (key, digest) => manifests.get(manifestName(key, digest)) ?? null,
   putManifest: async (key, manifest) =>
@@ -70,6 +79,7 @@ const store: Pick<
   putTag: async (key, tag, stored) => void tags.set(tagName(key, tag), stored),
   deleteTag: async (key, tag) => void tags.delete(tagName(key, tag)),
   addRepository: async () => undefined,
+  deleteObjects: async (keys) => void deleted.push(...keys),
 };
 
 beforeEach(() => {
@@ -83,6 +93,8 @@ beforeEach(() => {
   body = OLD;
   failing = null;
   proofs = new Set();
+  deleted = [];
+  isPrivate = false;
   const upstreams = createUpstreams({
     names: ["docker.io"],
     hasAccount: () => hasAccount,
@@ -103,7 +115,8 @@ beforeEach(() => {
     now,
   });
   const options = { store: store as Store, inventory, upstreams, prover, tagTtlMs: TTL, now };
-  gate = new DirectGate({ ...options, warn: () => undefined });
+  const surroundings = { waitUntil: () => undefined, warn: () => undefined };
+  gate = new DirectGate({ ...options, ...surroundings, isPrivate: () => isPrivate });
 });
 
 function pull(target = BY_TAG, asking: Asking = "public") {
@@ -187,6 +200,16 @@ describe("what the upstream has withdrawn", () => {
     expect(await ask()).toMatchObject({ kind: "failed", failure: { kind: "unauthorized" } });
     expect(storedTag()).toBeNull();
     expect(proofs.size).toBe(0);
+  });
+
+  test("is named in the catalog no more where it is hidden, unless it is listed as private", async () => {
+    failing = "unauthorized";
+    isPrivate = true;
+    await pull();
+    expect(deleted).toEqual([]);
+    isPrivate = false;
+    for (let times = 0; times < 2; times += 1) await pull();
+    expect(deleted).toEqual(["catalog/team/app"]);
   });
 
   test("is not what an outage hides", async () => {
