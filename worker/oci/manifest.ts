@@ -1,5 +1,5 @@
 import { type Digest, parseDigest } from "./digest.ts";
-import { MEDIA_TYPE, parseManifestType } from "./media-type.ts";
+import { MEDIA_TYPE, OCI_ARTIFACT, parseManifestType } from "./media-type.ts";
 
 /** 4 MiB: what the spec asks registries to accept, and what containerd refuses to exceed. */
 export const MAX_MANIFEST_BYTES: number = 4 * 1024 * 1024;
@@ -54,7 +54,7 @@ function readBlobs(body: Record<string, unknown>, mediaType: string): Descriptor
     case MEDIA_TYPE.ociIndex:
     case MEDIA_TYPE.dockerManifestList:
       return [];
-    case MEDIA_TYPE.ociArtifact:
+    case OCI_ARTIFACT:
       return readDescriptors(body["blobs"]);
     default:
       return [...readDescriptors([body["config"]]), ...readDescriptors(body["layers"])];

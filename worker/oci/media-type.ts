@@ -4,9 +4,10 @@ export const MEDIA_TYPE = {
   ociManifest: "application/vnd.oci.image.manifest.v1+json",
   dockerManifestList: "application/vnd.docker.distribution.manifest.list.v2+json",
   dockerManifest: "application/vnd.docker.distribution.manifest.v2+json",
-  /** Of the image spec's 1.1 drafts alone; there are artifacts of it still. */
-  ociArtifact: "application/vnd.oci.artifact.manifest.v1+json",
 } as const;
+
+/** Of the image spec's 1.1 drafts alone, and not asked for by name; there are artifacts of it still. */
+export const OCI_ARTIFACT = "application/vnd.oci.artifact.manifest.v1+json";
 
 /**
  * What the mirror asks an upstream for, whoever asks the mirror: the cache is shared.
