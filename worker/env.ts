@@ -6,11 +6,8 @@ import type { LedgerObject } from "./objects/ledger.ts";
 import type { ManifestGateObject } from "./objects/manifest-gate.ts";
 import { DOCKER_HUB } from "./oci/reference.ts";
 import type { Credentials } from "./upstream/auth.ts";
-import {
-  type PrivateRepositories,
-  parsePrivateRepositories,
-} from "./proxy/private-repositories.ts";
-import { parseSources } from "./upstream/sources.ts";
+import { type RepositoryList, parseRepositoryList } from "./proxy/repository-list.ts";
+import { type Source, parseSources } from "./upstream/sources.ts";
 import { type Registry, parseApiUrl, parseRegistries } from "./upstream/registries.ts";
 
 /** The Worker's bindings, as wrangler.toml names them. */
@@ -26,6 +23,7 @@ export interface Env {
   readonly DOCKERHUB_TOKEN?: string;
   readonly SOURCES?: string;
   readonly PRIVATE_REPOSITORIES?: string;
+  readonly PUBLIC_REPOSITORIES?: string;
   readonly PUBLIC_TTL_SECONDS?: string;
   readonly TAG_TTL_SECONDS?: string;
   readonly ACCESS?: string;
@@ -49,9 +47,11 @@ export interface Config {
   /** Docker Hub first. */
   readonly registries: readonly Registry[];
   /** Where public content of Docker Hub's is had by digest, before Docker Hub itself. */
-  readonly sources: readonly { readonly name: string; readonly url: URL }[];
+  readonly sources: readonly Source[];
   /** What clients with a token may read though it is not public. */
-  readonly privateRepositories: PrivateRepositories;
+  readonly privateRepositories: RepositoryList;
+  /** What is public without a proof; never what is listed as private. */
+  readonly publicRepositories: Pick<RepositoryList, "has">;
   /** For how long a repository counts as public once it was proven to be. */
   readonly publicTtlMs: number;
   readonly tagTtlMs: number;
@@ -82,6 +82,11 @@ export class ConfigError extends Error {
   }
 }
 
+/**
+ * Docker Official Images: the namespace is Docker's own, and nothing in it is private. Most pulls are of these, and none
+ * of them should depend on what Docker Hub answers to a stranger.
+ */
+const OFFICIAL_IMAGES = "library/*";
 const DEFAULT_UPSTREAM = "https://registry-1.docker.io";
 /** A HEAD per tag and minute costs nothing at Docker Hub and keeps `latest` honest. */
 const DEFAULT_TAG_TTL_SECONDS = 60;
@@ -107,11 +112,13 @@ const MIN_ADMIN_TOKEN = 16;
 export function parseConfig(env: Env): Config {
   const registries = [readDockerHub(env), ...readRegistries(env)];
   const access = readAccess(env);
+  const privateRepositories = readPrivateRepositories(env, { registries, access });
   const { TAG_TTL_SECONDS, PUBLIC_TTL_SECONDS } = env;
   return {
     registries,
-    sources: parseSources(env.SOURCES ?? "", (text) => parseApiUrl(text, refuseBy("SOURCES"))),
-    privateRepositories: readPrivateRepositories(env, { registries, access }),
+    sources: readSources(env),
+    privateRepositories,
+    publicRepositories: readPublicRepositories(env, { registries, privateRepositories }),
     publicTtlMs:
       readSeconds("PUBLIC_TTL_SECONDS", PUBLIC_TTL_SECONDS, DEFAULT_PUBLIC_TTL_SECONDS) * 1000,
     tagTtlMs: readSeconds("TAG_TTL_SECONDS", TAG_TTL_SECONDS, DEFAULT_TAG_TTL_SECONDS) * 1000,
@@ -139,6 +146,11 @@ function readRegistries(env: Env): readonly Registry[] {
   return parseRegistries({ text: env.UPSTREAMS, secret, refuse: refuseBy("UPSTREAMS") });
 }
 
+function readSources({ SOURCES = "" }: Env): readonly Source[] {
+  const refuse = refuseBy("SOURCES");
+  return parseSources(SOURCES, (text) => parseApiUrl(text, refuse), refuse);
+}
+
 function readCredentials(env: Env): Credentials | null {
   const { DOCKERHUB_USERNAME: username = "", DOCKERHUB_TOKEN: password = "" } = env;
   if (username === "" && password === "") return null;
@@ -154,9 +166,9 @@ function readCredentials(env: Env): Credentials | null {
 function readPrivateRepositories(
   env: Env,
   { registries, access }: Pick<Config, "registries" | "access">,
-): PrivateRepositories {
+): RepositoryList {
   const refuse = refuseBy("PRIVATE_REPOSITORIES");
-  const listed = parsePrivateRepositories(env.PRIVATE_REPOSITORIES ?? "", refuse);
+  const listed = parseRepositoryList(env.PRIVATE_REPOSITORIES ?? "", refuse);
   if (listed.upstreams.length > 0 && access.rules.tokens.length === 0)
     refuse("needs a token:<name> in ACCESS: only clients with a token may pull them");
   const bare = listed.upstreams.find(
@@ -164,6 +176,18 @@ function readPrivateRepositories(
   );
   if (bare !== undefined) refuse(`has repositories of ${bare}, for which there is no account`);
   return listed;
+}
+
+/** What stands in both lists is private. */
+function readPublicRepositories(
+  env: Env,
+  { registries, privateRepositories }: Pick<Config, "registries" | "privateRepositories">,
+): Config["publicRepositories"] {
+  const refuse = refuseBy("PUBLIC_REPOSITORIES");
+  const listed = parseRepositoryList(`${OFFICIAL_IMAGES} ${env.PUBLIC_REPOSITORIES ?? ""}`, refuse);
+  const unknown = listed.upstreams.find((name) => !registries.some((known) => known.name === name));
+  if (unknown !== undefined) refuse(`has repositories of ${unknown}, which is not in UPSTREAMS`);
+  return { has: (key) => listed.has(key) && !privateRepositories.has(key) };
 }
 
 function readSeconds(variable: string, value: string | undefined, orElse: number): number {

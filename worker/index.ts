@@ -6,6 +6,7 @@ import { type Parts, createParts } from "./parts.ts";
 import type { BlobFill } from "./proxy/blob-fill.ts";
 import type { ManifestGate } from "./proxy/manifest-gate.ts";
 import type { ProofDeps } from "./proxy/proof.ts";
+import { NO_PAGE } from "./middleware/headers.ts";
 import type { RequestRecord } from "./middleware/request-log.ts";
 import { readActivity } from "./routes/activity.ts";
 import type { ApiDeps } from "./routes/api.ts";
@@ -25,7 +26,7 @@ const worker: ExportedHandler<Env> = {
     try {
       parts = createParts(env);
     } catch (error) {
-      return renderConfigError(error);
+      return renderConfigError(error, env);
     }
     app ??= createApp<Env>({
       access: parts.access,
@@ -50,11 +51,23 @@ const worker: ExportedHandler<Env> = {
 
 export default worker;
 
-/** A wrong variable stops the mirror: every answer names it, and none does anything else. */
-function renderConfigError(error: unknown): Response {
+/**
+ * A wrong variable stops the mirror: every answer names it, and none does anything else.
+ *
+ * What is wrong with it may show networks, names and hosts, and nobody is known by then: on a deployed mirror it is for
+ * the log alone. `npm start` shows it to who started it.
+ */
+function renderConfigError(error: unknown, { LOCAL }: Env): Response {
   if (!(error instanceof ConfigError)) throw error;
-  const errors = [{ code: "UNSUPPORTED", message: `a variable is wrong: ${error.message}` }];
-  return Response.json({ errors }, { status: 500, headers: { "Cache-Control": "no-store" } });
+  const { variable, message: reason } = error;
+  const isOwn = LOCAL === "1";
+  if (!isOwn)
+    // oxlint-disable-next-line no-console -- a Worker's log is its console
+    console.error(JSON.stringify({ level: "error", message: "a variable is wrong", reason }));
+  const told = isOwn ? reason : `${variable}; the mirror's log says what is wrong with it`;
+  const errors = [{ code: "UNSUPPORTED", message: `a variable is wrong: ${told}` }];
+  const headers = { "Cache-Control": "no-store", "Content-Security-Policy": NO_PAGE };
+  return Response.json({ errors }, { status: 500, headers });
 }
 
 /** One JSON object a request. */
@@ -66,12 +79,14 @@ function logRequest(record: RequestRecord): void {
 function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: RequestParts): RouteDeps {
   const { store, memory, config, warn, recorder, records, credential } = parts;
   const upstreams = parts.createUpstreams(waitUntil);
-  const { publicTtlMs } = config;
   const flushing = { ledger: records, waitUntil };
+  const { publicTtlMs, publicRepositories } = config;
+  const isPublic = (key: RepositoryKey): boolean => publicRepositories.has(key);
   const proof = (key: RepositoryKey): ProofDeps => ({
     proofs: memory.proofs,
     gate: gateOf({ parts, env, waitUntil }, key),
     publicTtlMs,
+    isPublic,
     now: Date.now,
   });
   return {
@@ -83,15 +98,24 @@ function createRouteDeps(parts: Parts, env: Env, { waitUntil, identity }: Reques
       memory,
       gate: gateOf({ parts, env, waitUntil }, key),
       tagTtlMs: config.tagTtlMs,
-      publicTtlMs: config.publicTtlMs,
+      publicTtlMs,
+      isPublic,
       now: Date.now,
     }),
     proof,
     privateRepositories: config.privateRepositories,
+    isPublic,
     blobs: ({ key, upstream, shown }: FoundRepository, digest: Digest) => ({
       store,
-      upstream,
-      leave: { proof: proof(key), named: memory.named, inventory: parts.inventory, shown, warn },
+      leave: {
+        proof: proof(key),
+        named: memory.named,
+        inventory: parts.inventory,
+        hasPrivate: config.privateRepositories.upstreams.length > 0,
+        upstream,
+        shown,
+        warn,
+      },
       fill: fillOf(env, digest),
       waitUntil,
       warn,
@@ -137,7 +161,7 @@ interface Surroundings {
 function fillOf(env: Env, digest: Digest): BlobFill {
   const reach = (): BlobFill => env.BLOB_FILL.getByName(digest);
   return {
-    open: (key, wanted, audience) => reach().open(key, wanted, audience),
+    open: (key, wanted, asking) => reach().open(key, wanted, asking),
     segment: (wanted, offset) => reach().segment(wanted, offset),
     verified: (wanted) => reach().verified(wanted),
   };
@@ -157,8 +181,8 @@ function gateOf({ parts, env, waitUntil }: Surroundings, key: RepositoryKey): Ma
     }
   };
   return {
-    check: (asked, target, asking) => orElse((gate) => gate.check(asked, target, asking)),
-    pull: (asked, target, audience) => orElse((gate) => gate.pull(asked, target, audience)),
+    check: (asked, target, how) => orElse((gate) => gate.check(asked, target, how)),
+    pull: (asked, target, asking) => orElse((gate) => gate.pull(asked, target, asking)),
     // The object's own log of proofs outlives a reset, and nothing is counted twice.
     prove: (asked, probe) =>
       orElse((gate) => gate.prove(asked, probe).catch(() => reach().prove(asked, probe))),

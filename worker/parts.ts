@@ -14,12 +14,13 @@ import { type ManifestMemory, createManifestMemory, forgetManifest } from "./pro
 import { UseTeller } from "./proxy/use-teller.ts";
 import { createLocalStore } from "./store/files.ts";
 import { createR2Store } from "./store/r2.ts";
-import type { Store } from "./store/store.ts";
+import type { RepositoryKey, Store } from "./store/store.ts";
 import { type TokenCache, createTokenCache } from "./upstream/auth.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import { LYING_SOURCE } from "./upstream/errors.ts";
 import type { Registry } from "./upstream/registries.ts";
-import { type RestingSources, createSourcedUpstream } from "./upstream/sources.ts";
+import { type RestingSources, createSourcedUpstream, withPrefix } from "./upstream/sources.ts";
+import { hostOf } from "./upstream/trust.ts";
 import type { Upstream, Upstreams } from "./upstream/upstream.ts";
 import { createUpstreams } from "./upstream/upstreams.ts";
 import { VERSION } from "./version.ts";
@@ -68,8 +69,7 @@ export function createParts(env: Env): Parts {
   const config = parseConfig(env);
   const store = createStore(env);
   const now = Date.now;
-  const attempts = new FailedAttempts(now);
-  const { tagTtlMs, publicTtlMs, registries } = config;
+  const { registries } = config;
   const createClients = createClientsOf(config);
   const recorder = new Recorder({ warn, now });
   const createLedgered = (waitUntil: WaitUntil): Upstreams =>
@@ -84,7 +84,7 @@ export function createParts(env: Env): Parts {
   const ledger = (): Ledger => env.LEDGER.getByName("ledger");
   const parts: Parts = {
     config,
-    access: new Access({ ...config.access, attempts, now }),
+    access: new Access({ ...config.access, attempts: new FailedAttempts(now), now }),
     admin: new Admin({
       token: config.adminToken,
       // Page and API name every repository: where some are private, whoever may pull is not to read them there.
@@ -92,7 +92,8 @@ export function createParts(env: Env): Parts {
         config.local &&
         config.access.rules.open &&
         config.privateRepositories.upstreams.length === 0,
-      attempts,
+      // Counted apart: who mistypes a secret for pulls must not keep the operator of his office out.
+      attempts: new FailedAttempts(now),
     }),
     store,
     memory,
@@ -107,11 +108,7 @@ export function createParts(env: Env): Parts {
     accounts: registries.map(({ name: upstream }) => nameAccount(registries, upstream)),
     credential: (upstream) => formatAccount(nameAccount(registries, upstream)),
     createUpstreams: createLedgered,
-    createGate: (waitUntil, proofs = createForgetfulLog()) => {
-      const upstreams = createLedgered(waitUntil);
-      const prover = new Prover({ upstreams, proofs, publicTtlMs, now });
-      return new DirectGate({ store, inventory, upstreams, prover, tagTtlMs, now, warn });
-    },
+    createGate: createGates({ config, store, inventory, createUpstreams: createLedgered }),
     warn,
   };
   made.set(env, parts);
@@ -124,6 +121,22 @@ function createStore({ STORE, DISK, KEEPER }: Env): Store {
   return createLocalStore(STORE, { files: DISK, keeper: KEEPER });
 }
 
+function createGates(
+  parts: Pick<Parts, "config" | "store" | "inventory" | "createUpstreams">,
+): Parts["createGate"] {
+  const { config, store, inventory, createUpstreams: create } = parts;
+  const { tagTtlMs, publicTtlMs, privateRepositories, publicRepositories } = config;
+  const isPublic = (key: RepositoryKey): boolean => publicRepositories.has(key);
+  const isPrivate = (key: RepositoryKey): boolean => privateRepositories.has(key);
+  const now = Date.now;
+  return (waitUntil, proofs = createForgetfulLog()) => {
+    const upstreams = create(waitUntil);
+    const prover = new Prover({ upstreams, proofs, publicTtlMs, isPublic, now });
+    const stored = { store, inventory, upstreams, prover, tagTtlMs };
+    return new DirectGate({ ...stored, isPrivate, waitUntil, now, warn });
+  };
+}
+
 function nameAccount(registries: readonly Registry[], upstream: string): Account {
   const found = registries.find(({ name }) => name === upstream);
   return { upstream, credential: found?.credentials?.username ?? "anonymous" };
@@ -132,12 +145,16 @@ function nameAccount(registries: readonly Registry[], upstream: string): Account
 /** What one isolate learns of a registry's tokens is kept apart from every other registry's. */
 function createClientsOf(config: Config): (lied: (source: string) => void) => Upstreams {
   const { registries, sources } = config;
-  const othersOf = (registry: Registry): readonly URL[] =>
-    registries.map(({ url }) => url).filter(({ origin }) => origin !== registry.url.origin);
+  const hosts = registries.flatMap(({ name, url }) => [name, hostOf(url)]);
+  const othersOf = (...own: readonly string[]): ReadonlySet<string> =>
+    new Set(hosts.filter((host) => !own.includes(host)));
   const known = new Map(
     registries.map((registry) => {
       const caches = { account: createTokenCache(), anonymous: createTokenCache() };
-      return [registry.name, { registry, caches, others: othersOf(registry) }];
+      return [
+        registry.name,
+        { registry, caches, others: othersOf(registry.name, hostOf(registry.url)) },
+      ];
     }),
   );
   const create = (name: string, identity: "account" | "anonymous"): Upstream => {
@@ -154,12 +171,13 @@ function createClientsOf(config: Config): (lied: (source: string) => void) => Up
   return (lied) => {
     const withSources = (authority: Upstream): Upstream => {
       if (authority.name !== DOCKER_HUB || sources.length === 0) return authority;
-      const clients = sources.map((source, at) =>
-        createClient(
-          { ...source, realms: null, credentials: null, others: registries.map(({ url }) => url) },
-          sourceCaches[at],
-        ),
-      );
+      const clients = sources.map((source, at) => {
+        const { name, url, prefix } = source;
+        const others = othersOf(hostOf(url));
+        const registry = { name, url, realms: null, credentials: null, others };
+        const client = createClient(registry, sourceCaches[at]);
+        return prefix === null ? client : withPrefix(client, prefix);
+      });
       return createSourcedUpstream({
         authority,
         sources: clients,
@@ -173,7 +191,7 @@ function createClientsOf(config: Config): (lied: (source: string) => void) => Up
 }
 
 function createClient(
-  registry: Registry & { readonly others: readonly URL[] },
+  registry: Registry & { readonly others: ReadonlySet<string> },
   cache: TokenCache = createTokenCache(),
 ): Upstream {
   return createUpstreamClient({

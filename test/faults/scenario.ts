@@ -201,6 +201,7 @@ export function isSurvivable({ upstream, endpoint, size: bytes }: Scenario): boo
     case "cutRegistry":
       return ofBlobs || endpoint === "tags" || endpoint === "referrers";
     case "registry":
+    case "anonymous":
     case "token":
     case "realm":
     case "bytesPerSecond":

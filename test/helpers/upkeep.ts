@@ -118,7 +118,7 @@ export class StoreWorld {
 
   async putBlob(content: Content): Promise<void> {
     await this.bucket.put(blobKey(digestIn(content)), content.read(0, content.size));
-    await this.inventory.addBlob(digestIn(content), content.size);
+    await this.inventory.addBlob(digestIn(content), { size: content.size, isShown: true });
   }
 
   async putChunk(content: Content): Promise<void> {

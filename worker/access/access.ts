@@ -79,9 +79,7 @@ export class Access {
   async #checkTokens(presented: readonly PresentedSecret[], address: string): Promise<Outcome> {
     const { attempts, now } = this.#options;
     if (presented.length === 0) return { kind: "none" };
-    // Without an address all clients share one count: there the right secret still opens, or anybody could lock all out.
-    const wait = address === "" ? null : attempts.wait(address);
-    if (wait !== null) return { kind: "limited", retryAfterSeconds: wait };
+    const wait = attempts.wait(address);
     let refused: Outcome = { kind: "none" };
     for (const { place, text } of presented) {
       const match = await this.#table.find(text, now());
@@ -97,10 +95,10 @@ export class Access {
           refused = { kind: "refused", reason: "wrong-secret" };
       }
     }
-    const after = attempts.wait(address);
-    return address === "" && after !== null && refused.kind === "refused"
-      ? { kind: "limited", retryAfterSeconds: after }
-      : refused;
+    // The right secret opens all the same: it is not guessed, and an office shares its address with whoever mistypes one.
+    return wait === null || refused.kind !== "refused"
+      ? refused
+      : { kind: "limited", retryAfterSeconds: wait };
   }
 }
 

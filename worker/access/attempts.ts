@@ -5,7 +5,7 @@ import ipaddr from "ipaddr.js";
  * log. So it counts per isolate, with no object to ask on every refusal; a guesser gets it once for each isolate.
  */
 
-/** Different wrong secrets of one address that are looked at, within */
+/** Different wrong secrets of one address that are answered as such, within */
 const MAX_WRONG = 10;
 /** this long from the first. */
 const WINDOW_MS = 10 * 60_000;
@@ -45,7 +45,7 @@ export class FailedAttempts {
     this.#known.set(key, { sinceMs: this.#now(), prints: new Set([print]) });
   }
 
-  /** For how many seconds no more is looked at; `null` where the address may go on. */
+  /** For how many seconds wrong ones are told to wait; `null` where the address may go on. */
   wait(address: string): number | null {
     const known = this.#current(groupOf(address));
     if (known === null || known.prints.size < MAX_WRONG) return null;

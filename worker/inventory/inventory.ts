@@ -37,6 +37,14 @@ export interface ManifestUse {
   readonly timeMs: number;
 }
 
+/** What is known of a digest that is asked for through a repository. */
+export interface Naming {
+  /** Whether a stored manifest of that repository names it. */
+  readonly isNamed: boolean;
+  /** Whether a registry has given or shown it, through any repository, to whoever may pull here. */
+  readonly isShown: boolean;
+}
+
 /** What the store holds. */
 export interface StoreUsage {
   /** Of manifests, tags and blobs. Chunks of fills are not counted: they are gone within the hour. */
@@ -65,10 +73,19 @@ export interface Inventory {
    * @returns whether its manifest is known; where not, and the tag holds its bytes, the manifest must be told too
    */
   addTag(key: RepositoryKey, tag: KnownTag): Promise<boolean>;
-  /** Notes a blob, to be called once it is stored. One that is never told is found by the sweep. */
-  addBlob(digest: Digest, size: number): Promise<void>;
-  /** Whether a stored manifest of that repository names that digest. */
-  names(key: RepositoryKey, digest: Digest): Promise<boolean>;
+  /**
+   * Notes a blob, to be called once it is stored. One that is never told is found by the sweep.
+   *
+   * @param blob - `isShown`: whether it was had through a repository that is public
+   */
+  addBlob(
+    digest: Digest,
+    blob: { readonly size: number; readonly isShown: boolean },
+  ): Promise<void>;
+  /** Notes that a registry has shown a digest in a public repository. Kept of what is named or stored. */
+  addShown(digest: Digest): Promise<void>;
+  /** Looks a digest up that is asked for through a repository. */
+  find(key: RepositoryKey, digest: Digest): Promise<Naming>;
   /**
    * Notes that manifests were asked for. Written at most once an hour for each.
    *

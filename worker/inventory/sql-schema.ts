@@ -49,6 +49,7 @@ const SUMMED = [
 /** Makes the tables that are not there yet. */
 export function createTables(sql: Sql): void {
   for (const table of TABLES) sql.exec(table);
+  addShown(sql);
   for (const name of ["bytes", "evicted", ...SUMMED.map(({ count }) => count)])
     sql.exec("INSERT OR IGNORE INTO meta VALUES (?, 0)", name);
   for (const { table, count } of SUMMED) {
@@ -57,6 +58,13 @@ export function createTables(sql: Sql): void {
     createTrigger(sql, { table, count, event: "UPDATE OF size", row: "NEW", sign: "+" });
     createTrigger(sql, { table, count, event: "DELETE", row: "OLD", sign: "-" });
   }
+}
+
+/** Whether content was ever shown to everybody: a column of its own, since inventories without it are in use. */
+function addShown(sql: Sql): void {
+  const columns = sql.exec("PRAGMA table_info('content')").toArray();
+  if (!columns.some(({ name }) => name === "is_shown"))
+    sql.exec("ALTER TABLE content ADD COLUMN is_shown INTEGER NOT NULL DEFAULT 0");
 }
 
 function createTrigger(

@@ -2,7 +2,14 @@ import type { Sql } from "../ledger/sql-schema.ts";
 import type { Digest } from "../oci/digest.ts";
 import { manifestName, tagName } from "../store/keys.ts";
 import type { RepositoryKey } from "../store/store.ts";
-import type { Inventory, KnownManifest, KnownTag, ManifestUse, StoreUsage } from "./inventory.ts";
+import type {
+  Inventory,
+  KnownManifest,
+  KnownTag,
+  ManifestUse,
+  Naming,
+  StoreUsage,
+} from "./inventory.ts";
 import { createTables } from "./sql-schema.ts";
 
 /** What {@link SqlInventory} works with. */
@@ -68,24 +75,40 @@ export class SqlInventory implements Inventory {
     return isKnown;
   }
 
-  async addBlob(digest: Digest, size: number): Promise<void> {
+  async addBlob(
+    digest: Digest,
+    { size, isShown }: { readonly size: number; readonly isShown: boolean },
+  ): Promise<void> {
     this.#options.sql.exec(
-      `INSERT INTO content (digest, size, stored_ms) VALUES (?, ?, ?)
-       ON CONFLICT (digest) DO UPDATE SET size = excluded.size, stored_ms = excluded.stored_ms`,
+      `INSERT INTO content (digest, size, stored_ms, is_shown) VALUES (?, ?, ?, ?)
+       ON CONFLICT (digest) DO UPDATE SET size = excluded.size, stored_ms = excluded.stored_ms,
+         is_shown = max(is_shown, excluded.is_shown)`,
       digest,
       size,
       this.#options.now(),
+      isShown ? 1 : 0,
     );
   }
 
-  async names(key: RepositoryKey, digest: Digest): Promise<boolean> {
-    return this.#has(
-      `SELECT 1 FROM names WHERE content = (SELECT id FROM content WHERE digest = ?)
-       AND repository = (SELECT id FROM repository WHERE upstream = ? AND name = ?) LIMIT 1`,
+  async addShown(digest: Digest): Promise<void> {
+    this.#options.sql.exec(
+      "UPDATE content SET is_shown = 1 WHERE digest = ? AND is_shown = 0",
       digest,
-      key.upstream,
-      key.repository,
     );
+  }
+
+  async find({ upstream, repository }: RepositoryKey, digest: Digest): Promise<Naming> {
+    const [found] = this.#options.sql
+      .exec(
+        `SELECT is_shown, EXISTS (SELECT 1 FROM names WHERE content = content.id AND repository =
+           (SELECT id FROM repository WHERE upstream = ? AND name = ?)) AS is_named
+         FROM content WHERE digest = ?`,
+        upstream,
+        repository,
+        digest,
+      )
+      .toArray();
+    return { isNamed: found?.["is_named"] === 1, isShown: found?.["is_shown"] === 1 };
   }
 
   async use(uses: readonly ManifestUse[]): Promise<readonly ManifestUse[]> {

@@ -28,8 +28,9 @@ export function withinReach(reach: () => Inventory): Inventory {
   return {
     addManifest: (key, manifest) => call("add manifest", (to) => to.addManifest(key, manifest)),
     addTag: (key, tag) => call("add tag", (to) => to.addTag(key, tag)),
-    addBlob: (digest, size) => call("add blob", (to) => to.addBlob(digest, size)),
-    names: (key, digest) => call("names", (to) => to.names(key, digest)),
+    addBlob: (digest, blob) => call("add blob", (to) => to.addBlob(digest, blob)),
+    addShown: (digest) => call("add shown", (to) => to.addShown(digest)),
+    find: (key, digest) => call("find", (to) => to.find(key, digest)),
     use: (uses) => call("use", (to) => to.use(uses)),
     usage: () => call("usage", (to) => to.usage()),
   };

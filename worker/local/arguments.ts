@@ -23,7 +23,7 @@ export const USAGE = `Usage: npm start [-- options]
   --data FOLDER       where images and state are kept (default .tidepool)
   --var NAME=VALUE    a variable of the Worker; may be repeated
                       UPSTREAM, UPSTREAMS, SOURCES, DOCKERHUB_USERNAME, DOCKERHUB_TOKEN, PRIVATE_REPOSITORIES,
-                      PUBLIC_TTL_SECONDS, TAG_TTL_SECONDS, ACCESS, ACCESS_TOKENS, ADMIN_TOKEN,
+                      PUBLIC_REPOSITORIES, PUBLIC_TTL_SECONDS, TAG_TTL_SECONDS, ACCESS, ACCESS_TOKENS, ADMIN_TOKEN,
                       PULL_LOG_DAYS, QUOTA_WARNING_PERCENT, RETENTION_DAYS, STORAGE_LIMIT_BYTES
   --help              this text
 
@@ -39,6 +39,7 @@ const VARIABLES: ReadonlySet<string> = new Set([
   "DOCKERHUB_USERNAME",
   "DOCKERHUB_TOKEN",
   "PRIVATE_REPOSITORIES",
+  "PUBLIC_REPOSITORIES",
   "PUBLIC_TTL_SECONDS",
   "TAG_TTL_SECONDS",
   "ACCESS",

@@ -49,6 +49,7 @@ export function requireAccess(
     const decision = await access.check(url, raw.headers, readAddress(raw, local));
     const isPublic = PUBLIC.has(url.pathname);
     if (decision.kind === "allowed") {
+      if (decision.place !== "path" && isOthersName(url)) throw new RegistryError("NAME_UNKNOWN");
       context.set("identity", decision.identity);
       const { secret } = splitPath(url.pathname);
       context.set("ownPath", decision.place === "path" ? `/t/${secret ?? ""}` : "");
@@ -68,6 +69,15 @@ export function requireAccess(
     if (isPublic && access.hasTokens && url.pathname !== "/healthz")
       context.res.headers.set("WWW-Authenticate", 'Basic realm="tidepool", charset="UTF-8"');
   };
+}
+
+/**
+ * Whether a path that has no right secret may be the name of a repository `t/<name>/…` at the registry that `ns` names:
+ * parted, it would be another one's there, and whole, a mistyped secret would be told to that registry.
+ */
+function isOthersName({ pathname, searchParams }: URL): boolean {
+  const hasSecretInName = pathname.startsWith("/v2/t/") && splitPath(pathname).secret !== null;
+  return hasSecretInName && searchParams.has("ns");
 }
 
 function refusal(decision: Exclude<AccessDecision, { kind: "allowed" }>): RegistryError {

@@ -1,5 +1,8 @@
 import type { MiddlewareHandler } from "hono";
 
+/** What is no page loads nothing, runs nothing and has no origin. Pages say themselves what they may. */
+export const NO_PAGE = "default-src 'none'; sandbox";
+
 /**
  * Puts on every answer what registries and browsers look for.
  *
@@ -11,6 +14,8 @@ export function standardHeaders(): MiddlewareHandler {
     await next();
     const { headers } = context.res;
     headers.set("X-Content-Type-Options", "nosniff");
+    // Images are other people's content: a browser that is led to some must find no page of the mirror's in it.
+    if (!headers.has("Content-Security-Policy")) headers.set("Content-Security-Policy", NO_PAGE);
     if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store, no-transform");
     if (context.req.path.startsWith("/v2"))
       headers.set("Docker-Distribution-Api-Version", "registry/2.0");

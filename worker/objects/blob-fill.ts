@@ -4,11 +4,11 @@ import type { Digest } from "../oci/digest.ts";
 import { createParts } from "../parts.ts";
 import type { BlobFill, FillFailure, FillStart, Segment } from "../proxy/blob-fill.ts";
 import { Filler } from "../proxy/filler.ts";
-import type { Audience } from "../proxy/proof.ts";
+import type { Asking } from "../proxy/proof.ts";
 import type { RepositoryKey } from "../store/store.ts";
 import type { UpstreamFailure } from "../upstream/errors.ts";
 import type { Upstream } from "../upstream/upstream.ts";
-import { findUpstream } from "../upstream/upstreams.ts";
+import { finderOf, findUpstream } from "../upstream/upstreams.ts";
 import { type DurableFillLog, createFillLog } from "./fill-log.ts";
 
 /** While a fill by chunks runs it is looked after this often: an evicted one is taken up, client or no client. */
@@ -20,11 +20,19 @@ const LINGER_MS = 15 * 60_000;
 export class BlobFillObject extends DurableObject<Env> implements BlobFill {
   #filler: Filler | null = null;
   #asked: RepositoryKey | null = null;
+  /** Whether the running fill has everything through a public repository. */
+  #isForAll = false;
 
-  async open(key: RepositoryKey, digest: Digest, audience: Audience): Promise<FillStart> {
+  async open(key: RepositoryKey, digest: Digest, asking: Asking): Promise<FillStart> {
+    const start = await this.#open(key, digest, asking);
+    const isFetched = start.kind === "filling" || (start.kind === "stored" && start.fetchedBytes);
+    return isFetched ? { ...start, isForAll: this.#isForAll } : start;
+  }
+
+  async #open(key: RepositoryKey, digest: Digest, asking: Asking): Promise<FillStart> {
     const joined = this.#filler;
     const asked = this.#asked;
-    if (joined === null) return await this.#start(key, digest, audience).opened;
+    if (joined === null) return await this.#start(key, digest, asking).opened;
     const start = await joined.opened;
     const refused =
       start.kind === "absent" || (start.kind === "failed" && start.failure.kind === "unauthorized");
@@ -32,7 +40,7 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
     const sameAsked = asked?.repository === key.repository && asked.upstream === key.upstream;
     if (!refused || sameAsked) return start;
     await joined.finished;
-    return await (this.#filler ?? this.#start(key, digest, audience)).opened;
+    return await (this.#filler ?? this.#start(key, digest, asking)).opened;
   }
 
   async segment(digest: Digest, offset: number): Promise<Segment> {
@@ -90,8 +98,8 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
     return createFillLog(this.ctx.storage.sql, digest);
   }
 
-  /** @param audience - one that is taken up again is had from the registry itself, whoever began it */
-  #start(key: RepositoryKey, digest: Digest, audience: Audience = "private"): Filler {
+  /** @param asking - one that is taken up again is had from the registry itself, whoever began it */
+  #start(key: RepositoryKey, digest: Digest, asking: Asking = "private"): Filler {
     const { store, createUpstreams, warn } = createParts(this.env);
     const log = this.#openLog(digest);
     log.reopen();
@@ -100,22 +108,24 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
       void this.ctx.storage.setAlarm(Date.now() + WATCH_MS);
     };
     const upstreams = createUpstreams((work) => this.ctx.waitUntil(work));
-    const find = audience === "public" ? upstreams.findPublic : upstreams.find;
-    const upstream = findUpstream(find, key.upstream);
+    const upstream = findUpstream(finderOf(upstreams, asking), key.upstream);
     const options = { digest, key, store, upstream, warn };
     const filler = new Filler({ ...options, log: { ...log, begin } });
     this.#filler = filler;
     this.#asked = key;
-    this.ctx.waitUntil(
-      filler.finished.then((end) => this.#ended({ log, digest, upstream, filler }, end)),
-    );
+    // Chunks that were there before came through who knows which repository.
+    const isForAll = asking !== "private" && log.read() === null;
+    this.#isForAll = isForAll;
+    const ended = { log, digest, upstream, filler, isForAll };
+    this.ctx.waitUntil(filler.finished.then((end) => this.#ended(ended, end)));
     return filler;
   }
 
-  async #ended({ log, digest, upstream, filler }: Ended, end: FillStart): Promise<void> {
+  async #ended(ended: Ended, end: FillStart): Promise<void> {
+    const { log, digest, upstream, filler, isForAll } = ended;
     this.#filler = null;
     if (end.kind === "stored" && end.fetchedBytes !== undefined)
-      this.#tell(digest, { upstream, bytes: end.fetchedBytes });
+      this.#tell(digest, { upstream, size: end.fetchedBytes, isShown: isForAll });
     if (end.kind === "failed" && (await filler.opened).kind === "filling")
       this.#tellFailure(upstream, end.failure);
     if (log.read() === null) return;
@@ -125,15 +135,21 @@ export class BlobFillObject extends DurableObject<Env> implements BlobFill {
   }
 
   /** Notes a blob that came whole. No client waits for it; what is not told is found by the next sweep. */
-  #tell(digest: Digest, from: { readonly upstream: Upstream; readonly bytes: number }): void {
+  #tell(
+    digest: Digest,
+    from: { readonly upstream: Upstream; readonly size: number; readonly isShown: boolean },
+  ): void {
     const { recorder, ledger, inventory, warn } = createParts(this.env);
-    const { bytes, upstream } = from;
+    const { size, upstream, isShown } = from;
     const waitUntil = (work: Promise<unknown>): void => this.ctx.waitUntil(work);
-    recorder.fetched({ upstream: upstream.name, bytes, counted: false }, { ledger, waitUntil });
+    recorder.fetched(
+      { upstream: upstream.name, bytes: size, counted: false },
+      { ledger, waitUntil },
+    );
     // It may have come from another source, which says nothing of the registry.
     if (upstream.distrustBlob === undefined)
       recorder.answered({ upstream: upstream.name, isAllowed: false }, { ledger, waitUntil });
-    const telling = inventory.addBlob(digest, bytes);
+    const telling = inventory.addBlob(digest, { size, isShown });
     waitUntil(telling.catch((error: unknown) => warn("a stored blob could not be told", error)));
   }
 
@@ -152,4 +168,6 @@ interface Ended {
   readonly digest: Digest;
   readonly upstream: Upstream;
   readonly filler: Filler;
+  /** Whether all of it was had through a repository that is public. */
+  readonly isForAll: boolean;
 }

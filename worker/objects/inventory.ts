@@ -5,6 +5,7 @@ import type {
   KnownManifest,
   KnownTag,
   ManifestUse,
+  Naming,
   StoreUsage,
 } from "../inventory/inventory.ts";
 import { SqlInventory } from "../inventory/sql.ts";
@@ -52,13 +53,20 @@ export class InventoryObject extends DurableObject<Env> implements Inventory {
     return await this.#deletions.between(() => this.#inventory.addTag(key, tag));
   }
 
-  async addBlob(digest: Digest, size: number): Promise<void> {
-    await this.#inventory.addBlob(digest, size);
+  async addBlob(
+    digest: Digest,
+    blob: { readonly size: number; readonly isShown: boolean },
+  ): Promise<void> {
+    await this.#inventory.addBlob(digest, blob);
     await this.#watchLimit();
   }
 
-  names(key: RepositoryKey, digest: Digest): Promise<boolean> {
-    return this.#inventory.names(key, digest);
+  addShown(digest: Digest): Promise<void> {
+    return this.#inventory.addShown(digest);
+  }
+
+  find(key: RepositoryKey, digest: Digest): Promise<Naming> {
+    return this.#inventory.find(key, digest);
   }
 
   use(uses: readonly ManifestUse[]): Promise<readonly ManifestUse[]> {

@@ -2,7 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { Env } from "../env.ts";
 import type { TagOrDigest } from "../oci/tag.ts";
 import type { DirectGate, GateAnswer, ManifestGate, ManifestStat } from "../proxy/manifest-gate.ts";
-import type { Audience, Probe, ProofAnswer, ProofLog } from "../proxy/proof.ts";
+import type { Asking, Probe, ProofAnswer, ProofLog } from "../proxy/proof.ts";
 import type { RepositoryKey, StoredManifest } from "../store/store.ts";
 import { createParts } from "../parts.ts";
 
@@ -26,17 +26,17 @@ export class ManifestGateObject extends DurableObject<Env> implements ManifestGa
   check(
     key: RepositoryKey,
     target: TagOrDigest,
-    asking: { readonly held: boolean; readonly audience: Audience },
+    how: { readonly held: boolean; readonly asking: Asking },
   ): Promise<GateAnswer<ManifestStat>> {
-    return this.#gate.check(key, target, asking);
+    return this.#gate.check(key, target, how);
   }
 
   pull(
     key: RepositoryKey,
     target: TagOrDigest,
-    audience: Audience,
+    asking: Asking,
   ): Promise<GateAnswer<StoredManifest>> {
-    return this.#gate.pull(key, target, audience);
+    return this.#gate.pull(key, target, asking);
   }
 
   prove(key: RepositoryKey, probe: Probe | null): Promise<ProofAnswer> {

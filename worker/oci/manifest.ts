@@ -1,5 +1,5 @@
 import { type Digest, parseDigest } from "./digest.ts";
-import { MEDIA_TYPE, parseMediaType } from "./media-type.ts";
+import { MEDIA_TYPE, OCI_ARTIFACT, parseManifestType } from "./media-type.ts";
 
 /** 4 MiB: what the spec asks registries to accept, and what containerd refuses to exceed. */
 export const MAX_MANIFEST_BYTES: number = 4 * 1024 * 1024;
@@ -18,7 +18,7 @@ export interface ManifestContent {
   readonly mediaType: string;
   /** The manifests of an index. */
   readonly manifests: readonly Descriptor[];
-  /** Config and layers of an image, or whatever blobs an artifact lists. */
+  /** Config and layers of an image, or the blobs of an artifact: what its registry has checked to be in the repository. */
   readonly blobs: readonly Descriptor[];
   /** The manifest that this one was made for, as a signature is. @see OCI image spec v1.1, "Image Manifest" */
   readonly subject: Descriptor | null;
@@ -34,18 +34,31 @@ export function readManifest(text: string, contentType: string | null): Manifest
   const body = parseObject(text);
   if (body === null) return null;
   const manifests = readDescriptors(body["manifests"]);
-  const blobs = [
-    ...readDescriptors([body["config"]]),
-    ...readDescriptors(body["layers"]),
-    ...readDescriptors(body["blobs"]),
-  ];
   const kind = Array.isArray(body["manifests"]) ? "index" : "image";
-  const written = typeof body["mediaType"] === "string" ? parseMediaType(body["mediaType"]) : null;
-  const sent = contentType === null ? null : parseMediaType(contentType);
+  const written =
+    typeof body["mediaType"] === "string" ? parseManifestType(body["mediaType"]) : null;
+  const sent = contentType === null ? null : parseManifestType(contentType);
   const fallback = kind === "index" ? MEDIA_TYPE.ociIndex : MEDIA_TYPE.ociManifest;
-  const generic = sent === null || sent === "application/json" || sent === "text/plain";
+  const generic = sent === null || sent === "application/json";
+  const mediaType = generic ? (written ?? fallback) : sent;
   const [subject = null] = readDescriptors([body["subject"]]);
-  return { kind, mediaType: generic ? (written ?? fallback) : sent, manifests, blobs, subject };
+  return { kind, mediaType, manifests, blobs: readBlobs(body, mediaType), subject };
+}
+
+/**
+ * Reads the blobs that a manifest of its type has. A registry looks at no other field when it is pushed, so anything
+ * could stand there: the digest of somebody else's layer.
+ */
+function readBlobs(body: Record<string, unknown>, mediaType: string): Descriptor[] {
+  switch (mediaType) {
+    case MEDIA_TYPE.ociIndex:
+    case MEDIA_TYPE.dockerManifestList:
+      return [];
+    case OCI_ARTIFACT:
+      return readDescriptors(body["blobs"]);
+    default:
+      return [...readDescriptors([body["config"]]), ...readDescriptors(body["layers"])];
+  }
 }
 
 function parseObject(text: string): Record<string, unknown> | null {
@@ -64,7 +77,9 @@ function readDescriptors(value: unknown): Descriptor[] {
   const found: Descriptor[] = [];
   for (const item of value as unknown[]) {
     if (typeof item !== "object" || item === null) continue;
-    const { digest, size, mediaType } = item as Record<string, unknown>;
+    const { digest, size, mediaType, urls } = item as Record<string, unknown>;
+    // Foreign content lies elsewhere: a registry takes such a pointer without having what it points at.
+    if (Array.isArray(urls) && urls.length > 0) continue;
     const parsed = typeof digest === "string" ? parseDigest(digest) : null;
     if (parsed === null || typeof size !== "number" || !Number.isSafeInteger(size)) continue;
     found.push({ digest: parsed, size, mediaType: typeof mediaType === "string" ? mediaType : "" });

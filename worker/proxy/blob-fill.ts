@@ -7,14 +7,18 @@ import type { Digest } from "../oci/digest.ts";
 import type { ByteRange } from "../oci/range.ts";
 import type { RepositoryKey } from "../store/store.ts";
 import type { UpstreamFailure } from "../upstream/errors.ts";
-import type { Audience } from "./proof.ts";
+import type { Asking } from "./proof.ts";
 
-/** How a fill stands when it is opened. Plain data, to cross from a Durable Object. */
+/**
+ * How a fill stands when it is opened; `isForAll`: all of it is had through a repository that is public.
+ *
+ * Plain data, to cross from a Durable Object.
+ */
 export type FillStart =
   /** The blob is whole and verified in the store; `fetchedBytes` where this fill had it from the upstream. */
-  | { readonly kind: "stored"; readonly fetchedBytes?: number }
+  | { readonly kind: "stored"; readonly fetchedBytes?: number; readonly isForAll?: boolean }
   /** Chunks are coming; `size` is the whole blob's, in bytes. */
-  | { readonly kind: "filling"; readonly size: number }
+  | { readonly kind: "filling"; readonly size: number; readonly isForAll?: boolean }
   | { readonly kind: "absent" }
   | FillFailure;
 
@@ -33,7 +37,7 @@ export type Segment =
 /** One blob's fill, implemented by a Durable Object named by the digest. */
 export interface BlobFill {
   /** Starts the fill or joins it. Waits until the blob's size is known, for a small one until it is stored. */
-  open(key: RepositoryKey, digest: Digest, audience: Audience): Promise<FillStart>;
+  open(key: RepositoryKey, digest: Digest, asking: Asking): Promise<FillStart>;
   /** Waits until a byte can be read, and hurries its chunk. */
   segment(digest: Digest, offset: number): Promise<Segment>;
   /** Waits until the whole blob's digest has been found right. Until then no client gets its last bytes. */

@@ -7,7 +7,7 @@ import { UpstreamError, type UpstreamFailure, isAway } from "../upstream/errors.
 import type { Upstream } from "../upstream/upstream.ts";
 import type { BlobFill, FillStart } from "./blob-fill.ts";
 import { Deadline } from "./deadline.ts";
-import { type LeaveDeps, requireLeave } from "./blob-leave.ts";
+import { type Leave, type LeaveDeps, requireLeave } from "./blob-leave.ts";
 import { followFill } from "./follow.ts";
 import { passThrough } from "./pass-through.ts";
 import type { Audience } from "./proof.ts";
@@ -15,7 +15,6 @@ import type { Audience } from "./proof.ts";
 /** What serving a blob needs. */
 export interface BlobDeps {
   readonly store: BlobStore & ChunkStore;
-  readonly upstream: Upstream;
   readonly fill: BlobFill;
   readonly leave: LeaveDeps;
   /** Keeps the request's context alive until a stream is over. */
@@ -73,24 +72,26 @@ const HEAD_DEADLINE_MS = 10_000;
  * @see OCI distribution spec v1.1.1, "Pulling blobs" (end-2)
  */
 export async function openBlob(deps: BlobDeps, wanted: BlobWanted): Promise<ServedBlob> {
-  const { digest, range, key } = wanted;
-  await requireLeave(deps.leave, key, wanted);
+  const { digest, key } = wanted;
+  const leave = await requireLeave(deps.leave, key, wanted);
   try {
     const stored = await openStored(deps, wanted, "hit");
-    if (stored !== null) return stored;
-    const start = await deps.fill.open(key, digest, wanted.audience);
+    if (stored !== null) return await release(stored, leave);
+    const start = await deps.fill.open(key, digest, leave.asking);
     if (start.kind === "stored") {
       const filled = await openStored(deps, wanted, "miss");
-      if (filled !== null) return filled;
+      if (filled !== null) return start.isForAll === true ? filled : await release(filled, leave);
       // Evicted as soon as it was stored.
-    } else if (start.kind === "filling") return openFilling(deps, wanted, start.size);
-    else if (start.kind !== "store-failed") throw refusal(start);
+    } else if (start.kind === "filling") {
+      if (start.isForAll !== true) await leave.confirm();
+      return openFilling(deps, wanted, start.size);
+    } else if (start.kind !== "store-failed") throw refusal(start);
   } catch (error) {
     if (error instanceof RegistryError || error instanceof UpstreamError) throw error;
     if (error instanceof UnsatisfiableRange) throw error;
     deps.warn("a blob is served past the store", error);
   }
-  return await openUpstream(deps, wanted, range);
+  return await openUpstream(deps, wanted, leave.from);
 }
 
 /**
@@ -105,20 +106,34 @@ export async function statBlob(
   wanted: Omit<BlobWanted, "range">,
 ): Promise<{ readonly size: number | null; readonly outcome: "hit" | "miss" } | null> {
   const { digest, key } = wanted;
-  await requireLeave(deps.leave, key, wanted);
+  const leave = await requireLeave(deps.leave, key, wanted);
   try {
     const stored = await deps.store.statBlob(digest);
-    if (stored !== null) return { size: stored.size, outcome: "hit" };
+    if (stored !== null) {
+      await leave.confirm();
+      return { size: stored.size, outcome: "hit" };
+    }
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     deps.warn("a blob is looked up past the store", error);
   }
   const signal = AbortSignal.timeout(HEAD_DEADLINE_MS);
   try {
-    const head = await deps.upstream.headBlob(key.repository, digest, signal);
+    const head = await leave.from.headBlob(key.repository, digest, signal);
     return head === null ? null : { size: head.size, outcome: "miss" };
   } catch (error) {
     if (error instanceof UpstreamError && !isAway(error.failure)) return null;
+    throw error;
+  }
+}
+
+/** Lets what others had out, or nothing of it. */
+async function release(served: ServedBlob, leave: Leave): Promise<ServedBlob> {
+  try {
+    await leave.confirm();
+    return served;
+  } catch (error) {
+    await served.body.cancel();
     throw error;
   }
 }
@@ -147,17 +162,17 @@ function openFilling(deps: BlobDeps, wanted: BlobWanted, size: number): ServedBl
 async function openUpstream(
   deps: BlobDeps,
   wanted: BlobWanted,
-  spec: ByteRangeSpec | null,
+  upstream: Upstream,
 ): Promise<ServedBlob> {
-  const { digest, key } = wanted;
+  const { digest, key, range: spec } = wanted;
   const deadline = new Deadline(HEAD_DEADLINE_MS);
   const { signal } = deadline;
-  const head = spec === null ? null : await deps.upstream.headBlob(key.repository, digest, signal);
+  const head = spec === null ? null : await upstream.headBlob(key.repository, digest, signal);
   const size = head?.size ?? null;
   const range = spec === null || size === null ? null : resolveRange(spec, size);
   if (spec !== null && size !== null && range === null) throw new UnsatisfiableRange(size);
   const request = { repository: key.repository, digest, range, location: null };
-  const from = await deps.upstream.openBlob(request, signal);
+  const from = await upstream.openBlob(request, signal);
   if (from === null) return unknownBlob();
   deadline.extend(PASS_THROUGH_DEADLINE_MS);
   const { body, over } = passThrough(digest, from);

@@ -5,14 +5,15 @@ import type { Tag, TagOrDigest } from "../oci/tag.ts";
 import { describeManifest } from "../inventory/describe.ts";
 import type { Inventory } from "../inventory/inventory.ts";
 import { StoreError } from "../store/errors.ts";
+import { catalogKey } from "../store/keys.ts";
 import type { RepositoryKey, Store, StoredManifest, StoredTag } from "../store/store.ts";
-import { UpstreamError, type UpstreamFailure, failureOf } from "../upstream/errors.ts";
+import { UpstreamError, type UpstreamFailure, failureOf, isAway } from "../upstream/errors.ts";
 import type { Quota } from "../upstream/quota.ts";
-import type { ManifestBody, ManifestHead, Upstream, Upstreams } from "../upstream/upstream.ts";
-import { findUpstream } from "../upstream/upstreams.ts";
+import type { ManifestBody, ManifestHead, Upstreams } from "../upstream/upstream.ts";
+import { finderOf, findUpstream } from "../upstream/upstreams.ts";
 import { ByteLru } from "./byte-lru.ts";
 import { InFlight } from "./in-flight.ts";
-import type { Audience, Probe, ProofAnswer, Prover } from "./proof.ts";
+import type { Asking, Probe, ProofAnswer, Prover } from "./proof.ts";
 
 /** The upstream's word on a manifest, as plain data that can cross from a Durable Object. */
 export type GateAnswer<T> =
@@ -42,18 +43,20 @@ export interface ManifestGate {
    * Asks by HEAD what a tag or digest is, and remembers a tag. No counted pull, but at an upstream that names no
    * digest on HEAD.
    *
-   * @param asking - `held`: whether the caller has something to serve if the upstream is away, and is not kept waiting
+   * The caller has made sure that the client may have it, as for {@link pull}.
+   *
+   * @param how - `held`: whether the caller has something to serve if the upstream is away, and is not kept waiting
    */
   check(
     key: RepositoryKey,
     target: TagOrDigest,
-    asking: { readonly held: boolean; readonly audience: Audience },
+    how: { readonly held: boolean; readonly asking: Asking },
   ): Promise<GateAnswer<ManifestStat>>;
   /** Gets a manifest by one counted pull, verifies and stores it. */
   pull(
     key: RepositoryKey,
     target: TagOrDigest,
-    audience: Audience,
+    asking: Asking,
   ): Promise<GateAnswer<StoredManifest>>;
   /** Says whether a repository is public. @see Prover.prove */
   prove(key: RepositoryKey, probe: Probe | null): Promise<ProofAnswer>;
@@ -66,6 +69,10 @@ export interface GateOptions {
   readonly inventory: Pick<Inventory, "addManifest" | "addTag">;
   readonly upstreams: Upstreams;
   readonly prover: Prover;
+  /** Whether a repository is listed as private: its name is kept for those who may know of it. */
+  readonly isPrivate: (key: RepositoryKey) => boolean;
+  /** Keeps the context alive for what no answer waits for. */
+  readonly waitUntil: (work: Promise<unknown>) => void;
   readonly tagTtlMs: number;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -97,13 +104,17 @@ export class DirectGate implements ManifestGate {
     { readonly until: number; readonly failure: UpstreamFailure }
   >();
   readonly #listed = new Set<string>();
+  readonly #unlisted = new Set<string>();
 
   constructor(options: GateOptions) {
     this.#options = options;
   }
 
-  prove(key: RepositoryKey, probe: Probe | null): Promise<ProofAnswer> {
-    return this.#joinProof(`prove ${identify(key)}`, () => this.#options.prover.prove(key, probe));
+  async prove(key: RepositoryKey, probe: Probe | null): Promise<ProofAnswer> {
+    const prove = () => this.#options.prover.prove(key, probe);
+    const answer = await this.#joinProof(`prove ${identify(key)}`, prove);
+    if (answer.kind === "failed" && !isAway(answer.failure)) this.#unlist(key);
+    return answer;
   }
 
   /** What one probe finds of a repository is the answer to all that wait, but where only its own target is not there. */
@@ -116,13 +127,9 @@ export class DirectGate implements ManifestGate {
   async check(
     key: RepositoryKey,
     target: TagOrDigest,
-    asking: { readonly held: boolean; readonly audience: Audience },
+    how: { readonly held: boolean; readonly asking: Asking },
   ): Promise<GateAnswer<ManifestStat>> {
-    const { held, audience } = asking;
-    const proof = await this.#allow(key, target, audience);
-    if (proof.kind === "absent" || proof.kind === "failed") return proof;
-    // It was asked just now and is away: what is held can be served at once.
-    if (proof.kind === "believed" && held) return { kind: "failed", failure: proof.failure };
+    const { held, asking } = how;
     const id = identify(key, target);
     const { now, tagTtlMs } = this.#options;
     const fresh = this.#fresh.get(id);
@@ -133,36 +140,18 @@ export class DirectGate implements ManifestGate {
       return { kind: "failed", failure: backOff.failure };
     // Who has nothing to serve is better off waiting than refused.
     const deadlineMs = held ? CHECK_DEADLINE_MS : PULL_DEADLINE_MS;
-    const name = `check ${id} ${deadlineMs}`;
-    return await this.#inFlight.run(name, () => this.#check(key, target, deadlineMs));
+    const name = `check ${id} ${deadlineMs} ${nameIdentity(asking)}`;
+    const work = () => this.#check(key, target, { deadlineMs, asking });
+    return await this.#inFlight.run(name, work);
   }
 
   async pull(
     key: RepositoryKey,
     target: TagOrDigest,
-    audience: Audience,
+    asking: Asking,
   ): Promise<GateAnswer<StoredManifest>> {
-    const proof = await this.#allow(key, target, audience);
-    return proof.kind === "absent" || proof.kind === "failed"
-      ? proof
-      : this.#join(key, target, audience);
-  }
-
-  /** What is not public is not asked for in the operator's name, but for those who may have it. */
-  async #allow(key: RepositoryKey, target: TagOrDigest, audience: Audience): Promise<ProofAnswer> {
-    if (audience === "private") return { kind: "proven" };
-    // Apart from proofs for what is stored: without an account this one asks nothing, and proves nothing.
-    const id = `allow ${identify(key)}`;
-    return await this.#joinProof(id, () => this.#options.prover.beforeAsking(key, target));
-  }
-
-  #join(
-    key: RepositoryKey,
-    target: TagOrDigest,
-    audience: Audience,
-  ): Promise<GateAnswer<StoredManifest>> {
-    const work = () => this.#pull(key, target, audience);
-    const id = `pull ${identify(key, target)}`;
+    const work = () => this.#pull(key, target, asking);
+    const id = `pull ${identify(key, target)} ${nameIdentity(asking)}`;
     // One request was counted, and it is told to the caller that caused it.
     if (!this.#inFlight.has(id)) return this.#inFlight.run(id, work);
     const joined = this.#inFlight.run(id, work);
@@ -174,20 +163,22 @@ export class DirectGate implements ManifestGate {
   async #check(
     key: RepositoryKey,
     target: TagOrDigest,
-    deadlineMs: number,
+    how: { readonly deadlineMs: number; readonly asking: Asking },
   ): Promise<GateAnswer<ManifestStat>> {
+    const { deadlineMs, asking } = how;
     const { now } = this.#options;
     const checkedAt = now();
     const signal = AbortSignal.timeout(deadlineMs);
     try {
-      const upstream = this.#upstream(key);
+      const { find, findAnonymous } = this.#options.upstreams;
+      const upstream = findUpstream(asking === "anonymous" ? findAnonymous : find, key.upstream);
       const head = await upstream.headManifest(key.repository, target, signal);
       this.#backOff.delete(key.upstream);
-      if (head !== null) this.#options.prover.answered(key);
+      if (head !== null) this.#options.prover.answered(key, asking);
       if (head === null) return await this.#forget(key, target);
       const stat = readStat(head, target, checkedAt);
       // An upstream that names no digest on HEAD can only be asked by GET.
-      if (stat === null) return await this.#checkByPull(key, target);
+      if (stat === null) return await this.#checkByPull(key, target, asking);
       if (target.kind === "tag") await this.#remember(key, target.tag, { stat, bytes: null });
       return { kind: "found", value: stat, quota: head.quota, asked: true, counted: false };
     } catch (error) {
@@ -198,8 +189,12 @@ export class DirectGate implements ManifestGate {
     }
   }
 
-  async #checkByPull(key: RepositoryKey, target: TagOrDigest): Promise<GateAnswer<ManifestStat>> {
-    const answer = await this.#join(key, target, "private");
+  async #checkByPull(
+    key: RepositoryKey,
+    target: TagOrDigest,
+    asking: Asking,
+  ): Promise<GateAnswer<ManifestStat>> {
+    const answer = await this.pull(key, target, asking);
     if (answer.kind !== "found") return answer;
     const { digest, mediaType, bytes } = answer.value;
     const value = { digest, mediaType, size: bytes.byteLength, checkedAt: this.#options.now() };
@@ -209,22 +204,18 @@ export class DirectGate implements ManifestGate {
   async #pull(
     key: RepositoryKey,
     target: TagOrDigest,
-    audience: Audience,
+    asking: Asking,
   ): Promise<GateAnswer<StoredManifest>> {
     const { now, upstreams } = this.#options;
     const checkedAt = now();
     const signal = AbortSignal.timeout(PULL_DEADLINE_MS);
     try {
-      // What is not for everybody is not asked for elsewhere either, by its name.
-      const upstream = findUpstream(
-        audience === "public" ? upstreams.findPublic : upstreams.find,
-        key.upstream,
-      );
+      const upstream = findUpstream(finderOf(upstreams, asking), key.upstream);
       const body = await upstream.getManifest(key.repository, target, signal);
       if (body === null) return await this.#forget(key, target);
       const manifest = await verify(upstream.name, target, body);
       this.#backOff.delete(key.upstream);
-      this.#options.prover.answered(key);
+      this.#options.prover.answered(key, asking);
       await this.#keep(key, manifest);
       const { digest, mediaType, bytes } = manifest;
       const stat = { digest, mediaType, size: bytes.byteLength, checkedAt };
@@ -238,12 +229,9 @@ export class DirectGate implements ManifestGate {
     }
   }
 
-  #upstream(key: RepositoryKey): Upstream {
-    return findUpstream(this.#options.upstreams.find, key.upstream);
-  }
-
   async #hidden(key: RepositoryKey, target: TagOrDigest): Promise<void> {
     this.#options.prover.refused(key);
+    this.#unlist(key);
     await this.#forget(key, target);
   }
 
@@ -303,7 +291,26 @@ export class DirectGate implements ManifestGate {
     await this.#attempt("list a repository", async () => {
       await store.addRepository(key);
       this.#listed.add(name);
+      this.#unlisted.delete(name);
     });
+  }
+
+  /**
+   * What is not public any more is not named either, until something new of it is stored.
+   *
+   * No answer waits for it: one that took longer would tell which names are listed as private.
+   */
+  #unlist(key: RepositoryKey): void {
+    const { store, isPrivate, waitUntil } = this.#options;
+    const name = identify(key);
+    if (isPrivate(key) || this.#unlisted.has(name)) return;
+    this.#unlisted.add(name);
+    this.#listed.delete(name);
+    waitUntil(
+      this.#attempt("take a repository off the catalog", () =>
+        store.deleteObjects([catalogKey(key)]),
+      ),
+    );
   }
 
   /** The mirror is never worse than no mirror: what the store refuses is served all the same. */
@@ -321,6 +328,11 @@ export class DirectGate implements ManifestGate {
     const until = now() + Math.min(LONGEST_BACK_OFF_MS, Math.max(SHORTEST_BACK_OFF_MS, tagTtlMs));
     this.#backOff.set(key.upstream, { until, failure });
   }
+}
+
+/** Whoever has something of the account's must not get what a stranger was refused, nor the other way round. */
+function nameIdentity(asking: Asking): string {
+  return asking === "anonymous" ? "as a stranger" : "";
 }
 
 function identify(key: RepositoryKey, target?: TagOrDigest): string {

@@ -19,6 +19,8 @@ import {
   type Audience,
   type ProofMemory,
   createProofMemory,
+  type Standing,
+  askingOf,
   forgetPublic,
   rememberPublic,
   requireReadable,
@@ -83,6 +85,8 @@ export interface ManifestDeps {
   readonly gate: ManifestGate;
   readonly tagTtlMs: number;
   readonly publicTtlMs: number;
+  /** What counts as public without a proof. */
+  readonly isPublic: (key: RepositoryKey) => boolean;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -93,6 +97,11 @@ interface ManifestRequest {
   readonly audience: Audience;
   /** Whether only the head is wanted: no counted pull is spent on it. */
   readonly headOnly: boolean;
+}
+
+/** A request with how its repository stands. */
+interface StandingRequest extends ManifestRequest {
+  readonly standing: Standing;
 }
 
 type Partial = Omit<ServedManifest, "digest" | "mediaType" | "size" | "bytes">;
@@ -119,11 +128,14 @@ export async function serveManifest(
   deps: ManifestDeps,
   request: ManifestRequest,
 ): Promise<ServedManifest> {
-  const { target } = request;
+  const { key, target, audience } = request;
+  const proof = { ...deps, proofs: deps.memory.proofs };
+  const standing = await requireReadable(proof, key, { audience, probe: target });
+  const asked = { ...request, standing };
   const served =
     target.kind === "digest"
-      ? await serveDigest(deps, request, target.digest)
-      : await serveTag(deps, request, target.tag);
+      ? await serveDigest(deps, asked, target.digest)
+      : await serveTag(deps, asked, target.tag);
   const { bytes } = served;
   if (bytes !== null) deps.memory.named.readFrom(request.key, { ...served, bytes });
   return served;
@@ -131,14 +143,11 @@ export async function serveManifest(
 
 async function serveDigest(
   deps: ManifestDeps,
-  request: ManifestRequest,
+  request: StandingRequest,
   digest: Digest,
 ): Promise<ServedManifest> {
-  const held = await findManifest(deps, request.key, digest);
-  if (held !== null) {
-    await requireShown(deps, request);
-    return withBytes(held, request, HIT);
-  }
+  const held = mayServeStored(request) ? await findManifest(deps, request.key, digest) : null;
+  if (held !== null) return withBytes(held, request, HIT);
   if (request.headOnly) {
     const { value, quota, asked, counted } = accept(
       deps,
@@ -152,16 +161,17 @@ async function serveDigest(
 
 async function serveTag(
   deps: ManifestDeps,
-  request: ManifestRequest,
+  request: StandingRequest,
   tag: Tag,
 ): Promise<ServedManifest> {
-  const { key, headOnly, target } = request;
-  const held = await findTag(deps, key, tag);
-  if (held !== null && deps.now() - held.checkedAt < deps.tagTtlMs) {
-    await requireShown(deps, request);
+  const { key, headOnly, target, standing } = request;
+  const held = mayServeStored(request) ? await findTag(deps, key, tag) : null;
+  if (held !== null && deps.now() - held.checkedAt < deps.tagTtlMs)
     return await serveKnown(deps, request, { stat: held, part: HIT });
-  }
   if (held === null && !headOnly) return await pull(deps, request, target);
+  // It was asked just now and is away: what is held can be served at once.
+  if (held !== null && standing.kind === "believed")
+    return await serveStale(deps, request, { held, failure: standing.failure });
 
   const answer = await check(deps, request, held !== null);
   if (answer.kind !== "found") forgetTag(deps, key, tag);
@@ -185,7 +195,7 @@ async function serveTag(
 /** Answers with the manifest that a tag is known to point at. */
 async function serveKnown(
   deps: ManifestDeps,
-  request: ManifestRequest,
+  request: StandingRequest,
   known: { readonly stat: ManifestStat; readonly part: Partial },
 ): Promise<ServedManifest> {
   const { stat, part } = known;
@@ -197,11 +207,10 @@ async function serveKnown(
 
 async function serveStale(
   deps: ManifestDeps,
-  request: ManifestRequest,
+  request: StandingRequest,
   from: { readonly held: ManifestStat; readonly failure: UpstreamFailure },
 ): Promise<ServedManifest> {
   const { held, failure } = from;
-  await requireShown(deps, request);
   const stale = { failure, checkedAt: held.checkedAt };
   const part: Partial = { ...HIT, outcome: "stale", stale };
   if (request.headOnly) return headOf(held, part);
@@ -212,15 +221,12 @@ async function serveStale(
 
 async function pull(
   deps: ManifestDeps,
-  request: ManifestRequest,
+  request: StandingRequest,
   target: TagOrDigest,
 ): Promise<ServedManifest> {
-  const { key, audience } = request;
-  const { value, quota, asked, counted } = accept(
-    deps,
-    request,
-    await deps.gate.pull(key, target, audience),
-  );
+  const { key, audience, standing } = request;
+  const answer = await deps.gate.pull(key, target, askingOf(audience, standing));
+  const { value, quota, asked, counted } = accept(deps, request, answer);
   keepManifest(deps, request.key, value);
   if (target.kind === "tag") {
     const { digest, mediaType, bytes } = value;
@@ -232,27 +238,27 @@ async function pull(
 
 function check(
   deps: ManifestDeps,
-  { key, target, audience }: ManifestRequest,
+  { key, target, audience, standing }: StandingRequest,
   held: boolean,
 ): Promise<GateAnswer<ManifestStat>> {
-  return deps.gate.check(key, target, { held, audience });
+  return deps.gate.check(key, target, { held, asking: askingOf(audience, standing) });
 }
 
-function requireShown(deps: ManifestDeps, request: ManifestRequest): Promise<void> {
-  const { key, audience, target } = request;
-  return requireReadable({ ...deps, proofs: deps.memory.proofs }, key, { audience, probe: target });
+/** Where nothing is known of the repository, what is stored may be from the time of another account. */
+function mayServeStored({ standing }: StandingRequest): boolean {
+  return standing.kind !== "unasked";
 }
 
 function accept<T>(
   deps: ManifestDeps,
-  { key, audience }: ManifestRequest,
+  { key, standing }: StandingRequest,
   answer: GateAnswer<T>,
 ): Extract<GateAnswer<T>, { kind: "found" }> {
   const { proofs } = deps.memory;
   switch (answer.kind) {
     case "found":
-      // The gate asks for nobody but with a proof.
-      if (audience === "public") rememberPublic({ ...deps, proofs }, key);
+      // Asked without the account, the upstream has just shown it to everybody.
+      if (answer.asked && standing.kind !== "readable") rememberPublic({ ...deps, proofs }, key);
       return answer;
     case "absent":
       throw new RegistryError("MANIFEST_UNKNOWN");
@@ -332,7 +338,7 @@ function headOf(stat: ManifestStat, part: Partial): ServedManifest {
 
 function withBytes(
   manifest: StoredManifest,
-  request: ManifestRequest,
+  request: StandingRequest,
   part: Partial,
 ): ServedManifest {
   const { digest, mediaType, bytes } = manifest;

@@ -13,7 +13,7 @@ const ENTRY_BYTES = 128;
  * repositories, and are served for those alone that name them. Plain data, shared between requests.
  */
 export class NamedBlobs {
-  readonly #names = new ByteLru<string, true>(MAX_BYTES);
+  readonly #names = new ByteLru<string, "named" | "confirmed">(MAX_BYTES);
 
   /** A manifest is being served: what it names may be asked for next. */
   readFrom(key: RepositoryKey, manifest: StoredManifest): void {
@@ -26,11 +26,24 @@ export class NamedBlobs {
   }
 
   add(key: RepositoryKey, digest: Digest): void {
-    const name = manifestName(key, digest);
-    this.#names.set(name, true, ENTRY_BYTES + name.length);
+    if (!this.has(key, digest)) this.#set(key, digest, "named");
   }
 
   has(key: RepositoryKey, digest: Digest): boolean {
-    return this.#names.get(manifestName(key, digest)) === true;
+    return this.#names.get(manifestName(key, digest)) !== undefined;
+  }
+
+  /** The registry has this blob in this repository, or it is everybody's: a manifest alone may name what it likes. */
+  confirm(key: RepositoryKey, digest: Digest): void {
+    this.#set(key, digest, "confirmed");
+  }
+
+  isConfirmed(key: RepositoryKey, digest: Digest): boolean {
+    return this.#names.get(manifestName(key, digest)) === "confirmed";
+  }
+
+  #set(key: RepositoryKey, digest: Digest, what: "named" | "confirmed"): void {
+    const name = manifestName(key, digest);
+    this.#names.set(name, what, ENTRY_BYTES + name.length);
   }
 }

@@ -1,7 +1,7 @@
 import { readAddress } from "../access/address.ts";
 import type { ClientIdentity } from "../access/identity.ts";
 import type { Client } from "../ledger/ledger.ts";
-import type { PrivateRepositories } from "../proxy/private-repositories.ts";
+import type { RepositoryList } from "../proxy/repository-list.ts";
 import type { Audience, ProofDeps } from "../proxy/proof.ts";
 import type { BlobDeps } from "../proxy/blob.ts";
 import type { ManifestDeps } from "../proxy/manifest.ts";
@@ -35,7 +35,9 @@ export interface RouteDeps {
   readonly manifests: (key: RepositoryKey) => ManifestDeps;
   readonly blobs: (found: FoundRepository, digest: Digest) => BlobDeps;
   readonly proof: (key: RepositoryKey) => ProofDeps;
-  readonly privateRepositories: PrivateRepositories;
+  readonly privateRepositories: RepositoryList;
+  /** What counts as public without a proof. */
+  readonly isPublic: (key: RepositoryKey) => boolean;
   /** What the pull log tells, for the status page; absent where no log is kept. */
   readonly status?: () => Promise<Activity>;
   readonly records: RecordDeps;
@@ -48,7 +50,7 @@ export interface FoundRepository {
   readonly key: RepositoryKey;
   readonly audience: Audience;
   readonly upstream: Upstream;
-  /** Without the operator's account, unless the client may read what that account can. */
+  /** Without the operator's account, unless the client may read all that it can of this repository. */
   readonly shown: Upstream;
 }
 
@@ -80,7 +82,8 @@ export function findRepository(deps: RouteDeps, path: RepositoryPath): FoundRepo
     });
   const key = { upstream: upstream.name, repository: name };
   const audience = audienceOf(deps, key);
-  return { key, audience, upstream, shown: audience === "private" ? upstream : anonymous };
+  const isOpen = audience === "private" || deps.isPublic(key);
+  return { key, audience, upstream, shown: isOpen ? upstream : anonymous };
 }
 
 /** Whom an answer goes to. */

@@ -1,3 +1,4 @@
+import { parseManifestType } from "../oci/media-type.ts";
 import type { RepositoryPath } from "../oci/path.ts";
 import type { TagOrDigest } from "../oci/tag.ts";
 import { type ServedManifest, serveManifest } from "../proxy/manifest.ts";
@@ -81,7 +82,8 @@ function record(deps: RouteDeps, request: Request, answered: Answered): void {
 
 function describe(served: ServedManifest, target: TagOrDigest, now: number): Headers {
   const headers = new Headers({
-    "Content-Type": served.mediaType,
+    // Older stores hold what an upstream said.
+    "Content-Type": parseManifestType(served.mediaType) ?? "application/octet-stream",
     "Docker-Content-Digest": served.digest,
     ETag: entityTag(served.digest),
     "Cache-Control":

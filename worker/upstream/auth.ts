@@ -38,8 +38,8 @@ export interface AuthorizerOptions {
   readonly url: URL;
   /** Hosts that tokens may come from, beside its own; `null` for those of its own registrable domain. */
   readonly realms: readonly string[] | null;
-  /** Addresses of the mirror's other registries, to which it may not redirect: content never falls through. */
-  readonly others: readonly URL[];
+  /** The mirror's other registries by the hosts of `hostOf`, to which it may not redirect: content never falls through. */
+  readonly others: ReadonlySet<string>;
   readonly credentials: Credentials | null;
   readonly userAgent: string;
   readonly cache: TokenCache;

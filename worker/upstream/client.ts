@@ -1,7 +1,7 @@
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import { parseNextLink } from "../oci/link.ts";
 import { MAX_MANIFEST_BYTES } from "../oci/manifest.ts";
-import { MANIFEST_ACCEPT, parseMediaType } from "../oci/media-type.ts";
+import { MANIFEST_ACCEPT, parseManifestType } from "../oci/media-type.ts";
 import { parseContentRange } from "../oci/range.ts";
 import type { RepositoryName } from "../oci/repository.ts";
 import type { TagOrDigest } from "../oci/tag.ts";
@@ -9,7 +9,7 @@ import { Authorizer, type AuthorizerOptions } from "./auth.ts";
 import { UpstreamError, type UpstreamFailure } from "./errors.ts";
 import { readQuota } from "./quota.ts";
 import { readCapped, readContentLength, readRetryAfter } from "./response.ts";
-import { isAllowedRedirect } from "./trust.ts";
+import { hostOf, isAllowedRedirect } from "./trust.ts";
 import type {
   BlobBody,
   BlobLocation,
@@ -152,7 +152,7 @@ class RegistryClient {
         target === null ||
         hops === MAX_REDIRECTS ||
         !isAllowedRedirect(target, this.#options.url) ||
-        this.#options.others.some(({ origin }) => origin === target.origin)
+        this.#options.others.has(hostOf(target))
       )
         throw this.error("untrusted-host", "a redirect that leads nowhere it should");
       url = target;
@@ -257,7 +257,7 @@ function readManifestHead(response: Response): ManifestHead {
   const digest: Digest | null = parseDigest(headers.get("Docker-Content-Digest") ?? "");
   return {
     digest,
-    mediaType: parseMediaType(headers.get("Content-Type") ?? ""),
+    mediaType: parseManifestType(headers.get("Content-Type") ?? ""),
     size: readContentLength(headers),
     quota: readQuota(headers),
   };

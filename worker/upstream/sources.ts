@@ -1,5 +1,5 @@
 import { type Digest, digestAlgorithm, formatDigest } from "../oci/digest.ts";
-import type { RepositoryName } from "../oci/repository.ts";
+import { type RepositoryName, parseRepository } from "../oci/repository.ts";
 import type { TagOrDigest } from "../oci/tag.ts";
 import { UpstreamError } from "./errors.ts";
 import type { BlobBody, BlobLocation, BlobRequest, ManifestBody, Upstream } from "./upstream.ts";
@@ -154,16 +154,55 @@ async function isOf(digest: Digest, bytes: Uint8Array): Promise<boolean> {
   return formatDigest(algorithm, hash) === digest;
 }
 
+/** A source as `SOURCES` names it. */
+export interface Source {
+  readonly name: string;
+  /** Its API's origin. */
+  readonly url: URL;
+  /** What its names of Docker Hub's repositories begin with, as `docker` at public.ecr.aws; `null` for nothing. */
+  readonly prefix: RepositoryName | null;
+}
+
 /**
- * Reads `SOURCES`: host names or addresses of registries, parted by commas or blanks.
+ * Reads `SOURCES`: host names or addresses of registries, parted by commas or blanks, with the beginning of their
+ * repositories' names as the path.
  *
  * @param readUrl - reads an address, or refuses it
+ * @param refuse - called with what is wrong; must throw
  */
 export function parseSources(
   text: string,
   readUrl: (text: string) => URL,
-): readonly { readonly name: string; readonly url: URL }[] {
+  refuse: (problem: string) => never,
+): readonly Source[] {
   const items = text.split(/[\s,]+/).filter((item) => item !== "");
-  const found = items.map((item) => readUrl(item.includes("://") ? item : `https://${item}`));
-  return found.map((url) => ({ name: url.host, url }));
+  return items.map((item) => {
+    const address = readUrl(item.includes("://") ? item : `https://${item}`);
+    const path = address.pathname.replace(/^\/|\/$/g, "");
+    const url = new URL(address.origin);
+    if (path === "") return { name: url.host, url, prefix: null };
+    const prefix =
+      parseRepository(path) ??
+      refuse("has a path that no repository's name begins with, as in public.ecr.aws/docker");
+    return { name: `${url.host}/${path}`, url, prefix };
+  });
+}
+
+/** The same source by Docker Hub's names. */
+export function withPrefix(source: Upstream, prefix: RepositoryName): Upstream {
+  const named = (repository: RepositoryName): RepositoryName => {
+    const found = parseRepository(`${prefix}/${repository}`);
+    if (found !== null) return found;
+    const message = "a repository's name that is too long there";
+    throw new UpstreamError({ kind: "bad-response", upstream: source.name, message });
+  };
+  return {
+    ...source,
+    headManifest: (name, target, signal) => source.headManifest(named(name), target, signal),
+    getManifest: (name, target, signal) => source.getManifest(named(name), target, signal),
+    openBlob: (request, signal) =>
+      source.openBlob({ ...request, repository: named(request.repository) }, signal),
+    headBlob: (name, digest, signal) => source.headBlob(named(name), digest, signal),
+    list: (name, path, signal) => source.list(named(name), path, signal),
+  };
 }

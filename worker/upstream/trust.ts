@@ -1,5 +1,6 @@
 import ipaddr from "ipaddr.js";
 import { getDomain } from "tldts";
+import { parseRegistry } from "../oci/reference.ts";
 
 /**
  * Whether a host that the upstream named may be given the operator's credentials: the upstream's own host name, or
@@ -33,6 +34,12 @@ export function isAllowedRedirect(target: URL, upstream: URL): boolean {
   if (reach === "public") return true;
   const own = reachOf(upstream.hostname);
   return reach === "network" ? own !== "public" : reach === "machine" && own === "machine";
+}
+
+/** Names a URL's host in one way, whichever of its names is written. */
+export function hostOf({ hostname, port }: URL): string {
+  const host = `${hostname.replace(/\.$/, "")}${port === "" ? "" : `:${port}`}`;
+  return parseRegistry(host) ?? host;
 }
 
 function isAllowedScheme(target: URL, upstream: URL): boolean {

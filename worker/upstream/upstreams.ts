@@ -36,6 +36,24 @@ export function createUpstreams(options: UpstreamsOptions): Upstreams {
 }
 
 /**
+ * Chooses in whose name content is had. What is not for everybody is not asked for elsewhere either, by its name: sources
+ * are for what is public.
+ */
+export function finderOf(
+  upstreams: Upstreams,
+  asking: "public" | "private" | "anonymous",
+): Upstreams["find"] {
+  switch (asking) {
+    case "public":
+      return upstreams.findPublic;
+    case "private":
+      return upstreams.find;
+    case "anonymous":
+      return upstreams.findAnonymous;
+  }
+}
+
+/**
  * Finds the registry that something is stored under.
  *
  * @param find - of {@link Upstreams}, with or without the operator's account

@@ -16,6 +16,8 @@ export type Outage =
 export interface Faults {
   /** Of the registry itself: manifests, blob redirects, lists. */
   registry: Outage;
+  /** Of the registry, for those alone who come without an account. */
+  anonymous: Outage;
   token: Outage;
   cdn: Outage;
   /** Blob answers are cut after this many bytes of body, as often as `times` says. */
@@ -58,6 +60,7 @@ export interface Faults {
 export function noFaults(): Faults {
   return {
     registry: null,
+    anonymous: null,
     token: null,
     cdn: null,
     cut: null,

@@ -17,15 +17,10 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import type { AddressInfo } from "node:net";
 import type { Image, Manifest } from "../images.ts";
 import { serveCdn } from "./cdn.ts";
-import { type Outage, noFaults } from "./faults.ts";
+import { fail } from "./fail.ts";
+import { noFaults } from "./faults.ts";
 import { serveRegistry } from "./registry.ts";
-import {
-  type HubState,
-  type LoggedRequest,
-  type Repository,
-  faultsFor,
-  sendJson,
-} from "./state.ts";
+import { type HubState, type LoggedRequest, type Repository, faultsFor } from "./state.ts";
 import { serveToken } from "./token.ts";
 
 /** A running stand-in. */
@@ -152,41 +147,6 @@ function subjectOf({ pathname, searchParams }: URL): string {
   const scope = /^repository:(.+):pull$/.exec(searchParams.get("scope") ?? "")?.[1];
   const repository = /^\/v2\/(.+)\/(?:manifests|blobs|tags|referrers)\//.exec(pathname)?.[1];
   return scope ?? repository ?? pathname.replace("/blobs/", "");
-}
-
-function fail(outage: Outage, response: ServerResponse): boolean {
-  switch (outage) {
-    case null:
-      return false;
-    case "429":
-      // Body and header as Docker Hub sends them to anonymous clients over the limit.
-      sendJson(response, 429, {
-        headers: { "retry-after": "17" },
-        body: {
-          errors: [
-            {
-              code: "TOOMANYREQUESTS",
-              message:
-                "You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit",
-            },
-          ],
-        },
-      });
-      return true;
-    case "500":
-    case "503":
-      response.writeHead(Number(outage), { "content-type": "text/html" });
-      response.end("<html>upstream trouble</html>");
-      return true;
-    case "reset":
-      response.destroy();
-      return true;
-    case "hang":
-      return true;
-    default:
-      sendJson(response, outage, { body: { errors: [{ code: "UNKNOWN", message: "trouble" }] } });
-      return true;
-  }
 }
 
 function originOf(server: Server): string {

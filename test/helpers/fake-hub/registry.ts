@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Manifest } from "../images.ts";
-import { type HubState, faultsFor, limitHeaders, sendJson } from "./state.ts";
+import { fail } from "./fail.ts";
+import { type HubState, type Token, faultsFor, limitHeaders, sendJson } from "./state.ts";
 
 interface Call {
   readonly hub: HubState;
@@ -31,7 +32,10 @@ export function serveRegistry(
   }
   const [, name = "", kind = "", last = ""] = match;
   const call: Call = { hub, response, url, method, name };
-  if (!isAllowed(hub, request, name)) {
+  const token = readToken(hub, request);
+  if (token !== undefined && token.account === null)
+    if (fail(faultsFor(hub, name).anonymous, response)) return;
+  if (!isAllowed(hub, token, name)) {
     challenge(call);
     return;
   }
@@ -41,9 +45,12 @@ export function serveRegistry(
   else sendReferrers(call, last);
 }
 
-function isAllowed(hub: HubState, request: IncomingMessage, name: string): boolean {
+function readToken(hub: HubState, request: IncomingMessage): Token | undefined {
   const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
-  const token = bearer === undefined ? undefined : hub.tokens.get(bearer);
+  return bearer === undefined ? undefined : hub.tokens.get(bearer);
+}
+
+function isAllowed(hub: HubState, token: Token | undefined, name: string): boolean {
   if (token === undefined || token.repository !== name || token.endsAt < Date.now()) return false;
   token.uses += 1;
   if (token.uses > (faultsFor(hub, name).tokenUses ?? Infinity)) return false;

@@ -21,6 +21,15 @@ export interface Repository {
   isPrivate: boolean;
 }
 
+/** A token that was given out. */
+export interface Token {
+  readonly repository: string;
+  /** `null` for one that was asked for without an account. */
+  readonly account: string | null;
+  readonly endsAt: number;
+  uses: number;
+}
+
 /** What the three servers share. */
 export interface HubState {
   readonly repositories: Map<string, Repository>;
@@ -30,15 +39,7 @@ export interface HubState {
   readonly counted: Map<string, number>;
   /** Blob bytes that left the CDN, by digest. */
   readonly bytesSent: Map<string, number>;
-  readonly tokens: Map<
-    string,
-    {
-      readonly repository: string;
-      readonly account: string | null;
-      readonly endsAt: number;
-      uses: number;
-    }
-  >;
+  readonly tokens: Map<string, Token>;
   readonly urlUses: Map<string, number>;
   readonly account: { readonly username: string; readonly password: string };
   /** What is wrong with everything, but what has faults of its own. */

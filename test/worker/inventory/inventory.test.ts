@@ -26,7 +26,8 @@ describe("what names what", () => {
     await inventory.addManifest(other, manifestOf(2, [11, 12]));
     const named = async (key: typeof app) => {
       const found: number[] = [];
-      for (const n of [10, 11, 12, 13]) if (await inventory.names(key, digestOf(n))) found.push(n);
+      for (const n of [10, 11, 12, 13])
+        if ((await inventory.find(key, digestOf(n))).isNamed) found.push(n);
       return found;
     };
     expect(await named(app)).toEqual([10, 11]);
@@ -38,16 +39,43 @@ describe("what names what", () => {
   test("is the same however often a manifest is told", async () => {
     for (let times = 0; times < 3; times += 1)
       await inventory.addManifest(app, manifestOf(1, [10, 10, 10]));
-    expect(await inventory.names(app, digestOf(10))).toBe(true);
+    expect((await inventory.find(app, digestOf(10))).isNamed).toBe(true);
     expect(await inventory.usage()).toMatchObject({ manifests: 1, usedBytes: 500 });
   });
 
   test("holds a manifest of 100,000 names", async () => {
     const names = Array.from({ length: 100_000 }, (_, n) => n + 1000);
     await inventory.addManifest(app, manifestOf(1, names));
-    expect(await inventory.names(app, digestOf(1000))).toBe(true);
-    expect(await inventory.names(app, digestOf(100_999))).toBe(true);
-    expect(await inventory.names(app, digestOf(101_000))).toBe(false);
+    expect((await inventory.find(app, digestOf(1000))).isNamed).toBe(true);
+    expect((await inventory.find(app, digestOf(100_999))).isNamed).toBe(true);
+    expect((await inventory.find(app, digestOf(101_000))).isNamed).toBe(false);
+  });
+});
+
+async function isShown(n: number): Promise<boolean> {
+  return (await inventory.find(app, digestOf(n))).isShown;
+}
+
+describe("what everybody was shown", () => {
+  test("is what was had through a public repository, for good", async () => {
+    await inventory.addManifest(app, manifestOf(1, [10, 11]));
+    await inventory.addBlob(digestOf(10), { size: 1, isShown: true });
+    await inventory.addBlob(digestOf(10), { size: 1, isShown: false });
+    await inventory.addBlob(digestOf(11), { size: 1, isShown: false });
+    expect([await isShown(10), await isShown(11)]).toEqual([true, false]);
+    await inventory.addShown(digestOf(11));
+    expect(await isShown(11)).toBe(true);
+  });
+
+  test("is nothing yet in an inventory that is older", async () => {
+    const older = openSqlite();
+    older.sql.exec(`CREATE TABLE content (id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE,
+      size INTEGER, stored_ms INTEGER, is_named INTEGER NOT NULL DEFAULT 0)`);
+    older.sql.exec("INSERT INTO content (digest, is_named) VALUES (?, 1)", digestOf(10));
+    for (let times = 0; times < 2; times += 1) inventory = createInventory(clock, older);
+    expect(await isShown(10)).toBe(false);
+    await inventory.addShown(digestOf(10));
+    expect(await isShown(10)).toBe(true);
   });
 });
 
@@ -72,9 +100,9 @@ test("bytes are those of manifests, tags and stored blobs, each once", async () 
   await inventory.addTag(app, tagOf("1", 1, 0));
   await inventory.addTag(app, tagOf("1", 1, 300));
   expect((await inventory.usage()).usedBytes).toBe(800);
-  await inventory.addBlob(digestOf(10), 7000);
-  await inventory.addBlob(digestOf(10), 7000);
-  await inventory.addBlob(digestOf(99), 100);
+  await inventory.addBlob(digestOf(10), { size: 7000, isShown: false });
+  await inventory.addBlob(digestOf(10), { size: 7000, isShown: false });
+  await inventory.addBlob(digestOf(99), { size: 100, isShown: false });
   expect(await inventory.usage()).toEqual({
     usedBytes: 7900,
     manifests: 1,

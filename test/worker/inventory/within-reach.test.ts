@@ -12,7 +12,7 @@ test("what is told and asked goes through", async () => {
   const inventory = createInventory({ now: NOON });
   const reached = withinReach(() => inventory);
   await reached.addManifest(app, manifestOf(1, [10]));
-  expect(await reached.names(app, digestOf(10))).toBe(true);
+  expect((await reached.find(app, digestOf(10))).isNamed).toBe(true);
   expect(vi.getTimerCount()).toBe(0);
 });
 

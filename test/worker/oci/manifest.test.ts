@@ -5,6 +5,7 @@ import { parseContentRange, parseRange, resolveRange } from "../../../worker/oci
 
 const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
 const OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
+const ARTIFACT = "application/vnd.oci.artifact.manifest.v1+json";
 const DOCKER = "application/vnd.docker.distribution.manifest.v2+json";
 
 function descriptor(letter: string, size: unknown = 1): { digest: string; size: unknown } {
@@ -12,11 +13,10 @@ function descriptor(letter: string, size: unknown = 1): { digest: string; size: 
 }
 
 describe("what a manifest names", () => {
-  test("is its config, layers and blobs, in this order, and its subject", () => {
+  test("is its config and layers, in this order, and its subject", () => {
     const body = {
       config: { ...descriptor("a"), mediaType: "application/config" },
       layers: [descriptor("b", 2), descriptor("c", 3)],
-      blobs: [descriptor("d", 4)],
       subject: descriptor("e", 5),
     };
     expect(readManifest(JSON.stringify(body), null)).toEqual({
@@ -27,10 +27,38 @@ describe("what a manifest names", () => {
         { ...descriptor("a"), mediaType: "application/config" },
         { ...descriptor("b", 2), mediaType: "" },
         { ...descriptor("c", 3), mediaType: "" },
-        { ...descriptor("d", 4), mediaType: "" },
       ],
       subject: { ...descriptor("e", 5), mediaType: "" },
     });
+  });
+
+  test.each([
+    [OCI_MANIFEST, ["a", "b"]],
+    [DOCKER, ["a", "b"]],
+    [ARTIFACT, ["d"]],
+    [OCI_INDEX, []],
+    ["application/vnd.docker.distribution.manifest.list.v2+json", []],
+  ])("is as %s what a registry has looked at when it was pushed", (type, letters) => {
+    const all = {
+      mediaType: type,
+      config: descriptor("a"),
+      layers: [descriptor("b")],
+      blobs: [descriptor("d")],
+    };
+    const digests = letters.map((letter) => descriptor(letter).digest);
+    for (const sent of [type, null])
+      expect(readManifest(JSON.stringify(all), sent)?.blobs.map(({ digest }) => digest)).toEqual(
+        digests,
+      );
+  });
+
+  test("is none of the layers that are to be had elsewhere", () => {
+    const layers = [
+      { ...descriptor("a"), urls: ["https://example.com/layer"] },
+      { ...descriptor("b"), urls: [] },
+    ];
+    const read = readManifest(JSON.stringify({ layers }), DOCKER);
+    expect(read?.blobs.map(({ digest }) => digest)).toEqual([descriptor("b").digest]);
   });
 
   test("is an index's manifests", () => {
@@ -65,6 +93,8 @@ describe("what a manifest names", () => {
   );
 });
 
+const SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+
 /** what was sent, what is written in it, what it is */
 const MEDIA_TYPES = [
   [DOCKER, OCI_MANIFEST, DOCKER],
@@ -76,6 +106,14 @@ const MEDIA_TYPES = [
   [null, DOCKER, DOCKER],
   [null, 7, OCI_MANIFEST],
   [null, null, OCI_MANIFEST],
+  // What a browser would take for a page.
+  ["text/html", DOCKER, DOCKER],
+  ["text/html", "text/html", OCI_MANIFEST],
+  ["application/xhtml+xml", null, OCI_MANIFEST],
+  ["image/svg+xml", null, OCI_MANIFEST],
+  [null, "application/javascript", OCI_MANIFEST],
+  ["application/vnd.docker.distribution.manifest.v1+prettyjws", null, SCHEMA_1],
+  ["application/vnd.wasm.config.v1+json", DOCKER, "application/vnd.wasm.config.v1+json"],
 ] as const;
 
 test.each(MEDIA_TYPES)("sent as %s with %s in it, a manifest is %s", (sent, mediaType, expected) =>

@@ -4,7 +4,7 @@ import type { SqlInventory } from "../../../worker/inventory/sql.ts";
 import type { Digest } from "../../../worker/oci/digest.ts";
 import type { Tag, TagOrDigest } from "../../../worker/oci/tag.ts";
 import { DirectGate } from "../../../worker/proxy/manifest-gate.ts";
-import { Prover } from "../../../worker/proxy/proof.ts";
+import { type Asking, Prover } from "../../../worker/proxy/proof.ts";
 import { StoreError } from "../../../worker/store/errors.ts";
 import { manifestName, tagName } from "../../../worker/store/keys.ts";
 import type { Store, StoredManifest, StoredTag } from "../../../worker/store/store.ts";
@@ -41,6 +41,9 @@ let body: ManifestBody | null;
 let failing: UpstreamFailureKind | null;
 let gate: DirectGate;
 let proofs: Set<number>;
+/** Keys that were deleted from the store. */
+let deleted: string[];
+let isPrivate: boolean;
 
 /** With an account it shows everything, without one nothing of what is not public. */
 function registry(name: string, identity: "account" | "anonymous"): Upstream {
@@ -61,7 +64,13 @@ function registry(name: string, identity: "account" | "anonymous"): Upstream {
 
 const store: Pick<
   Store,
-  "getManifest" | "putManifest" | "getTag" | "putTag" | "deleteTag" | "addRepository"
+  | "getManifest"
+  | "putManifest"
+  | "getTag"
+  | "putTag"
+  | "deleteTag"
+  | "addRepository"
+  | "deleteObjects"
 > = {
   getManifest: async (key, digest) => manifests.get(manifestName(key, digest)) ?? null,
   putManifest: async (key, manifest) =>
@@ -70,6 +79,7 @@ const store: Pick<
   putTag: async (key, tag, stored) => void tags.set(tagName(key, tag), stored),
   deleteTag: async (key, tag) => void tags.delete(tagName(key, tag)),
   addRepository: async () => undefined,
+  deleteObjects: async (keys) => void deleted.push(...keys),
 };
 
 beforeEach(() => {
@@ -83,6 +93,8 @@ beforeEach(() => {
   body = OLD;
   failing = null;
   proofs = new Set();
+  deleted = [];
+  isPrivate = false;
   const upstreams = createUpstreams({
     names: ["docker.io"],
     hasAccount: () => hasAccount,
@@ -95,17 +107,24 @@ beforeEach(() => {
     clear: () => proofs.clear(),
   };
   const now = (): number => clock.now;
-  const prover = new Prover({ upstreams, proofs: log, publicTtlMs: TTL, now });
+  const prover = new Prover({
+    upstreams,
+    proofs: log,
+    publicTtlMs: TTL,
+    isPublic: () => false,
+    now,
+  });
   const options = { store: store as Store, inventory, upstreams, prover, tagTtlMs: TTL, now };
-  gate = new DirectGate({ ...options, warn: () => undefined });
+  const surroundings = { waitUntil: () => undefined, warn: () => undefined };
+  gate = new DirectGate({ ...options, ...surroundings, isPrivate: () => isPrivate });
 });
 
-function pull(target = BY_TAG, audience: "public" | "private" = "public") {
-  return gate.pull(APP, target, audience);
+function pull(target = BY_TAG, asking: Asking = "public") {
+  return gate.pull(APP, target, asking);
 }
 
-function check(held = true, target = BY_TAG) {
-  return gate.check(APP, target, { held, audience: "public" });
+function check(held = true, target = BY_TAG, asking: Asking = "public") {
+  return gate.check(APP, target, { held, asking });
 }
 
 function storedTag(): StoredTag | null {
@@ -183,6 +202,16 @@ describe("what the upstream has withdrawn", () => {
     expect(proofs.size).toBe(0);
   });
 
+  test("is named in the catalog no more where it is hidden, unless it is listed as private", async () => {
+    failing = "unauthorized";
+    isPrivate = true;
+    await pull();
+    expect(deleted).toEqual([]);
+    isPrivate = false;
+    for (let times = 0; times < 2; times += 1) await pull();
+    expect(deleted).toEqual(["catalog/team/app"]);
+  });
+
   test("is not what an outage hides", async () => {
     await pull();
     clock.now += TTL;
@@ -241,16 +270,16 @@ describe("a check", () => {
   });
 });
 
-describe("what is not public", () => {
+describe("with an account", () => {
   beforeEach(() => {
     hasAccount = true;
   });
 
-  test("is asked for in the operator's name for nobody but those who may have it", async () => {
-    expect((await pull()).kind).toBe("absent");
-    expect((await check()).kind).toBe("absent");
-    expect(asked.filter((line) => line.startsWith("account"))).toEqual([]);
-    expect((await pull(BY_TAG, "private")).kind).toBe("found");
-    expect(asked.at(-1)).toBe("account GET");
+  test("who may have only what is public is asked for without it, and joins nobody who is not", async () => {
+    await Promise.all([pull(BY_TAG, "anonymous"), pull(BY_TAG, "private")]);
+    expect(asked.toSorted()).toEqual(["account GET", "anonymous GET"]);
+    expect((await check(false, { kind: "tag", tag: "4" as Tag }, "anonymous")).kind).toBe("absent");
+    expect(asked.at(-1)).toBe("anonymous HEAD");
+    expect(proofs.size).toBe(0);
   });
 });

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { RepositoryName } from "../../../worker/oci/repository.ts";
 import type { Tag } from "../../../worker/oci/tag.ts";
 import { type Probe, Prover } from "../../../worker/proxy/proof.ts";
@@ -69,6 +69,7 @@ beforeEach(() => {
       clear: (key) => void proofs.delete(nameOf(key)),
     },
     publicTtlMs: TTL,
+    isPublic: ({ repository }) => repository.startsWith("library/"),
     now: () => now,
   });
 });
@@ -98,6 +99,11 @@ describe("a repository is public", () => {
     shown = new Set(["tags/list?n=1 team/app"]);
     expect(await kindOf(TAG)).toBe("proven");
     expect(asked).toEqual(["anonymous 3 team/app", "anonymous tags/list?n=1 team/app"]);
+  });
+
+  test("where it is public by definition, and then nobody is asked", async () => {
+    expect(await kindOf(TAG, repositoryOf("library/debian"))).toBe("proven");
+    expect([asked.length, proofs.size]).toEqual([0, 0]);
   });
 
   test("for half of the time that is set, and no other is by it", async () => {
@@ -158,6 +164,27 @@ describe("while the upstream cannot say", () => {
   });
 });
 
+test("a first proof is tried again within the time that a client waits, a later one is not", async () => {
+  vi.useFakeTimers();
+  try {
+    failing = "unreachable";
+    const proving = kindOf(TAG);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(asked).toHaveLength(2);
+    failing = null;
+    shown = new Set(["3 team/app"]);
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(await proving).toBe("proven");
+    expect(asked).toHaveLength(3);
+    now += TTL;
+    failing = "unreachable";
+    expect(await kindOf(TAG)).toBe("believed");
+    expect(asked).toHaveLength(4);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test("a refusal takes the proof away at once, and is told as one", async () => {
   proofs.set("docker.io/team/app", NOON - TTL);
   failing = "unauthorized";
@@ -173,23 +200,29 @@ test("a refusal takes the proof away at once, and is told as one", async () => {
 
 describe("an answer of the upstream", () => {
   test("is no proof with an account: everybody is asked about before", async () => {
-    prover.answered(APP);
+    for (const asking of ["public", "private"] as const) prover.answered(APP, asking);
     expect(proofs.size).toBe(0);
-    expect((await prover.beforeAsking(APP, TAG)).kind).toBe("absent");
+    expect(await kindOf(TAG)).toBe("absent");
     expect(asked[0]).toBe("anonymous 3 team/app");
+  });
+
+  test("is proof with one that was not used", () => {
+    prover.answered(APP, "anonymous");
+    expect(proofs.get("docker.io/team/app")).toBe(NOON);
   });
 
   test("is proof without an account, and is written down four times in the time that is set", async () => {
     isAnonymousOnly = true;
-    expect((await prover.beforeAsking(APP, TAG)).kind).toBe("proven");
+    expect(await kindOf(TAG)).toBe("unasked");
+    expect(await kindOf(null)).toBe("absent");
     expect(asked).toEqual([]);
-    prover.answered(APP);
+    prover.answered(APP, "public");
     expect(proofs.get("docker.io/team/app")).toBe(NOON);
     now += TTL / 4;
-    prover.answered(APP);
+    prover.answered(APP, "public");
     expect(proofs.get("docker.io/team/app")).toBe(NOON);
     now += 1;
-    prover.answered(APP);
+    prover.answered(APP, "public");
     expect(proofs.get("docker.io/team/app")).toBe(now);
   });
 });

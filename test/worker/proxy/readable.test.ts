@@ -4,12 +4,14 @@ import {
   type Audience,
   type Probe,
   type ProofAnswer,
+  type Standing,
   createProofMemory,
   forgetPublic,
   isKnownPublic,
   rememberPublic,
   requireReadable,
 } from "../../../worker/proxy/proof.ts";
+import type { RepositoryKey } from "../../../worker/store/store.ts";
 import type { UpstreamFailureKind } from "../../../worker/upstream/errors.ts";
 import { repositoryOf } from "../../helpers/inventory.ts";
 import { NOON, digestOf } from "../../helpers/ledger-events.ts";
@@ -35,6 +37,7 @@ const deps = {
     },
   },
   publicTtlMs: TTL,
+  isPublic: ({ repository }: RepositoryKey) => repository.startsWith("library/"),
   now: () => now,
 };
 
@@ -45,7 +48,7 @@ beforeEach(() => {
   proofs = createProofMemory();
 });
 
-function read(probe: Probe, audience: Audience = "public", key = APP): Promise<void> {
+function read(probe: Probe, audience: Audience = "public", key = APP): Promise<Standing> {
   return requireReadable(deps, key, { audience, probe });
 }
 
@@ -59,22 +62,44 @@ test("a client that may read the repository in any case is asked no proof of it,
   await expect(read(TAG)).rejects.toMatchObject({ code: "MANIFEST_UNKNOWN" });
 });
 
-test.each<ProofAnswer["kind"]>(["proven", "believed"])(
-  "what is %s is served, and no more asked about for half of the time that is set",
-  async (kind) => {
-    answer = { ...failed("timeout"), kind } as ProofAnswer;
-    await read(TAG);
-    now += TTL / 2 - 1;
-    await read(BLOB);
-    expect(asked).toEqual([TAG]);
-    expect(isKnownPublic(deps, APP)).toBe(true);
-    expect(isKnownPublic(deps, repositoryOf("team/app", "ghcr.io"))).toBe(false);
-    now += 1;
-    expect(isKnownPublic(deps, APP)).toBe(false);
-    await read(BLOB);
-    expect(asked).toEqual([TAG, BLOB]);
-  },
-);
+test("what is proven is served, and no more asked about for half of the time that is set", async () => {
+  answer = { kind: "proven" };
+  expect(await read(TAG)).toEqual({ kind: "readable" });
+  now += TTL / 2 - 1;
+  await read(BLOB);
+  expect(asked).toEqual([TAG]);
+  expect(isKnownPublic(deps, APP)).toBe(true);
+  expect(isKnownPublic(deps, repositoryOf("team/app", "ghcr.io"))).toBe(false);
+  now += 1;
+  expect(isKnownPublic(deps, APP)).toBe(false);
+  await read(BLOB);
+  expect(asked).toEqual([TAG, BLOB]);
+});
+
+test("what is believed is not known to be public, and asked about again after ten seconds", async () => {
+  answer = { ...failed("timeout"), kind: "believed" } as ProofAnswer;
+  for (let times = 0; times < 2; times += 1) {
+    expect(await read(TAG)).toMatchObject({ kind: "believed", failure: { kind: "timeout" } });
+    now += 9_999;
+  }
+  expect(isKnownPublic(deps, APP)).toBe(false);
+  expect(asked).toHaveLength(1);
+  now += 10_000;
+  await read(TAG);
+  expect(asked).toHaveLength(2);
+});
+
+test("what the upstream is asked for without an account is neither known nor remembered", async () => {
+  answer = { kind: "unasked" };
+  for (const probe of [TAG, BLOB]) expect(await read(probe)).toEqual({ kind: "unasked" });
+  expect(asked).toEqual([TAG, BLOB]);
+});
+
+test("what is public by definition is not asked about", async () => {
+  const debian = repositoryOf("library/debian");
+  expect(await read(TAG, "public", debian)).toEqual({ kind: "readable" });
+  expect([isKnownPublic(deps, debian), asked.length]).toEqual([true, 0]);
+});
 
 test.each<[ProofAnswer, string, string]>([
   [{ kind: "absent" }, "MANIFEST_UNKNOWN", "BLOB_UNKNOWN"],

@@ -213,17 +213,22 @@ test.each([
   ["a token without a secret", { ACCESS: "token:shop" }, "ACCESS names token:shop"],
   ["a secret in the rules", { ACCESS: `token:shop:${SHOP}` }, "ACCESS must be a list"],
   ["a short secret", { ACCESS: "token:shop", ACCESS_TOKENS: "shop:short" }, "ACCESS_TOKENS has a"],
-  ["a network where no edge is", { ACCESS: "cidr:192.0.2.0/24", LOCAL: "1" }, "ACCESS has cidr:"],
-])("%s stops the mirror, which names the variable", async (_what, variables, message) => {
-  const wrong = await startEdgeMirror({ UPSTREAM: hub.url, ...variables });
-  try {
-    for (const path of ["/healthz", "/v2/", TAG]) {
-      const { status, body } = await wrong.ask(path);
-      expect(status).toBe(500);
-      expect(body).toContain(message);
-      expect(body).not.toMatch(new RegExp(`${SHOP}|short[^e]`));
+])(
+  "%s stops the mirror, which names the variable and tells its log the rest",
+  async (_what, variables, message) => {
+    const wrong = await startEdgeMirror({ UPSTREAM: hub.url, ...variables });
+    try {
+      for (const path of ["/healthz", "/v2/", TAG]) {
+        const { status, body } = await wrong.ask(path);
+        expect(status).toBe(500);
+        expect(body).toContain(`a variable is wrong: ${message.split(" ")[0]};`);
+        expect(body).not.toMatch(new RegExp(`${SHOP}|short[^e]`));
+      }
+      const lines = await wrong.log();
+      expect(JSON.stringify(lines)).toContain(message);
+      expect(JSON.stringify(lines)).not.toContain(SHOP);
+    } finally {
+      await wrong.stop();
     }
-  } finally {
-    await wrong.stop();
-  }
-});
+  },
+);

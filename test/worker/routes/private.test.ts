@@ -259,40 +259,6 @@ describe("a public repository", () => {
   });
 });
 
-describe("once its proof is over, a repository", () => {
-  test("that nobody can say anything of is served on its last proof", async () => {
-    const strict = await startTestMirror({ ...variables, PUBLIC_TTL_SECONDS: "0" });
-    try {
-      const image = createImage([syntheticContent(100)]);
-      hub.push("acme/believed", "1", image);
-      expect(await pull("acme/believed", image, { from: strict })).toEqual(new Set([200]));
-      hub.faults.registry = "429";
-      expect(await pull("acme/believed", image, { from: strict })).toEqual(new Set([200]));
-    } finally {
-      await strict.stop();
-    }
-  });
-
-  test("that turned private is refused by tag, digest and layer until it is public again", async () => {
-    const strict = await startTestMirror({ ...variables, PUBLIC_TTL_SECONDS: "0" });
-    try {
-      const image = createImage([syntheticContent(100)]);
-      hub.push("acme/turns", "1", image);
-      await pull("acme/turns", image, { from: strict });
-      hub.repository("acme/turns").isPrivate = true;
-      expect(await pull("acme/turns", image, { from: strict })).toEqual(new Set([404]));
-      // A refusal is remembered through an outage.
-      hub.faults.registry = "503";
-      expect(await pull("acme/turns", image, { from: strict })).not.toContain(200);
-      hub.faults = noFaults();
-      hub.repository("acme/turns").isPrivate = false;
-      expect(await pull("acme/turns", image, { from: strict })).toEqual(new Set([200]));
-    } finally {
-      await strict.stop();
-    }
-  });
-});
-
 test("content that was cached with an account is refused to strangers after the account was taken away", async () => {
   const {
     DOCKERHUB_USERNAME: _u,

@@ -40,7 +40,8 @@ async function store(key: typeof app, tags: string[], bytes: number): Promise<Im
 }
 
 async function known(key: typeof app, image: Image): Promise<boolean[]> {
-  return await Promise.all(image.blobs.map((blob) => world.inventory.names(key, digestIn(blob))));
+  const found = image.blobs.map((blob) => world.inventory.find(key, digestIn(blob)));
+  return (await Promise.all(found)).map(({ isNamed }) => isNamed);
 }
 
 describe("a store that is older than the inventory", () => {

@@ -38,7 +38,7 @@ beforeEach(async () => {
 let serial = 0;
 /** Publishes an image at Docker Hub and at some of the sources. */
 function publish(sources: readonly FakeHub[], size = 1000) {
-  const repository = `library/app-${(serial += 1)}`;
+  const repository = `team/app-${(serial += 1)}`;
   const image = createImage([syntheticContent(size)]);
   for (const one of [hub, ...sources]) one.push(repository, "1", image);
   return { repository, image };
@@ -161,6 +161,40 @@ test("what Docker Hub does not show, no source is asked for", async () => {
   for (const path of [`manifests/1`, `manifests/${digest}`, `blobs/${image.blobs[1]!.digest}`])
     expect((await mirror.fetch(`/v2/${repository}/${path}`)).status).toBe(404);
   expect(first.log).toEqual([]);
+});
+
+test("a source that has Docker Hub's images below a name of its own is asked for them there", async () => {
+  const below = await startTestMirror({
+    UPSTREAM: hub.url,
+    SOURCES: `${first.url}/mirrors/docker/`,
+  });
+  try {
+    const { repository, image } = publish([], 20 * 1024 * 1024);
+    first.push(`mirrors/docker/${repository}`, "other", image);
+    hub.remaining = 0;
+    const { digest } = image.manifest.content;
+    const manifest = await below.fetch(`/v2/${repository}/manifests/1`);
+    expect([manifest.status, manifest.headers.get("docker-content-digest")]).toEqual([200, digest]);
+    for (const blob of image.blobs)
+      expect(await receive(below.fetch(`/v2/${repository}/blobs/${blob.digest}`))).toMatchObject({
+        status: 200,
+        digest: blob.digest,
+      });
+    expect([hub.pulls(), hub.bytesSent.size]).toEqual([0, 0]);
+  } finally {
+    await below.stop();
+  }
+});
+
+test("SOURCES with a path that is no name stops the mirror", async () => {
+  const stopped = await startTestMirror({ UPSTREAM: hub.url, SOURCES: "public.ecr.aws/Docker" });
+  try {
+    expect(await (await stopped.fetch("/healthz")).text()).toContain(
+      "SOURCES has a path that no repository's name begins with",
+    );
+  } finally {
+    await stopped.stop();
+  }
 });
 
 test.each(["ftp://mirror.gcr.io", "https://u:p@mirror.gcr.io", "https://mirror.gcr.io?x"])(

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isAllowedRedirect, isTrustedRealm } from "../../../worker/upstream/trust.ts";
+import { hostOf, isAllowedRedirect, isTrustedRealm } from "../../../worker/upstream/trust.ts";
 
 const HUB = new URL("https://registry-1.docker.io");
 
@@ -54,3 +54,18 @@ test.each([
 ])("redirect to %s of upstream %s: %s", (target, upstream, allowed) => {
   expect(isAllowedRedirect(new URL(target), new URL(upstream))).toBe(allowed);
 });
+
+test.each([
+  ["https://ghcr.io/v2/", "ghcr.io"],
+  ["https://GHCR.io./v2/", "ghcr.io"],
+  ["https://ghcr.io.:443/v2/", "ghcr.io"],
+  ["http://ghcr.io:80/v2/", "ghcr.io"],
+  ["https://ghcr.io:8443/v2/", "ghcr.io:8443"],
+  ["https://registry-1.docker.io/v2/", "docker.io"],
+  ["https://registry.hub.docker.com./v2/", "docker.io"],
+  ["http://127.0.0.1:5000", "127.0.0.1:5000"],
+  ["http://127.1:5000", "127.0.0.1:5000"],
+  ["http://[::1]:5000", "[::1]:5000"],
+])("%s is at %s, whichever of its names is written", (url, host) =>
+  expect(hostOf(new URL(url))).toBe(host),
+);

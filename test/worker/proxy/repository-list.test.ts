@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseRepository } from "../../../worker/oci/repository.ts";
-import { parsePrivateRepositories } from "../../../worker/proxy/private-repositories.ts";
+import { parseRepositoryList } from "../../../worker/proxy/repository-list.ts";
 import { startTestMirror } from "../../helpers/mirror.ts";
 
 test.each([
@@ -13,6 +13,8 @@ test.each([
   ["acme/*", ["docker.io", "acme/app"], true],
   ["acme/*", ["docker.io", "acme/app/sub"], true],
   ["acme/*", ["docker.io", "acme2/app"], false],
+  ["docker.io/acme/*", ["docker.io", "acme/app"], true],
+  ["docker.io/*", ["docker.io", "acme/app"], true],
   ["acme/*", ["docker.io", "library/acme"], false],
   ["ghcr.io/acme/*", ["ghcr.io", "acme/app"], true],
   ["ghcr.io/acme/*", ["docker.io", "acme/app"], false],
@@ -21,7 +23,7 @@ test.each([
   ["a/b, c/d\n e/f", ["docker.io", "e/f"], true],
   ["", ["docker.io", "acme/app"], false],
 ])("%j has %j: %s", (text, [upstream, name], has) => {
-  const listed = parsePrivateRepositories(text, (problem) => expect.fail(problem));
+  const listed = parseRepositoryList(text, (problem) => expect.fail(problem));
   expect(listed.has({ upstream: upstream!, repository: parseRepository(name!)! })).toBe(has);
 });
 

@@ -1,23 +1,23 @@
 import { parseRegistry, parseRepositoryPath } from "../oci/reference.ts";
 import type { RepositoryKey } from "../store/store.ts";
 
-/** The repositories that `PRIVATE_REPOSITORIES` lists. */
-export interface PrivateRepositories {
+/** The repositories that a variable lists. */
+export interface RepositoryList {
   /** The registries that it has something of. */
   readonly upstreams: readonly string[];
   has(key: RepositoryKey): boolean;
 }
 
 /**
- * Reads `PRIVATE_REPOSITORIES`: names parted by commas or blanks, with the registry before them where it is not Docker
+ * Reads `PRIVATE_REPOSITORIES` or `PUBLIC_REPOSITORIES`: names parted by commas or blanks, with the registry before them where it is not Docker
  * Hub; `acme/*` stands for everything below `acme/`, `ghcr.io/*` for all of a registry.
  *
  * @param refuse - called with what is wrong; must throw
  */
-export function parsePrivateRepositories(
+export function parseRepositoryList(
   text: string,
   refuse: (problem: string) => never,
-): PrivateRepositories {
+): RepositoryList {
   const items = text.split(/[\s,]+/).filter((item) => item !== "");
   const rules = items.map(
     (item) =>
@@ -44,7 +44,8 @@ interface Rule {
 
 function readRule(item: string): Rule | null {
   const isPrefix = item.endsWith("/*");
-  const written = isPrefix ? item.slice(0, -2) : item;
+  // A namespace after Docker Hub's own name would be read as an official image.
+  const written = isPrefix ? item.slice(0, -2).replace(/^docker\.io\//, "") : item;
   // One part alone is a registry, or a namespace of Docker Hub's and not the official image of that name.
   if (isPrefix && !written.includes("/")) {
     const isHost = written === "localhost" || /[.:]/.test(written);
