@@ -27,12 +27,6 @@ const Quota = z.object({
   seenAtMs: TimeMs,
 });
 
-/** Whether a limit's window has passed since it was told: what was left then says nothing any more. */
-export function hasRenewed(quota: Omit<z.infer<typeof Quota>, "limit">, now: number): boolean {
-  const { windowSeconds, seenAtMs } = quota;
-  return windowSeconds > 0 && seenAtMs + windowSeconds * 1000 <= now;
-}
-
 /** What came through a registry, and how it has been answering the mirror. */
 const UpstreamStats = z.object({
   upstream: UpstreamHost,

@@ -1,4 +1,5 @@
-import { type PullCounts, type Stats, hasRenewed } from "../contract/stats.ts";
+import type { PullCounts, Stats } from "../contract/stats.ts";
+import { hasRenewed } from "../oci/pull-limit.ts";
 import { DOCKER_HUB } from "../oci/reference.ts";
 import {
   ago,

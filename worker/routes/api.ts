@@ -14,7 +14,7 @@ import {
 import type { LedgerReader } from "../ledger/reader.ts";
 import { type Account, formatAccount } from "../ledger/credential.ts";
 import { HOUR_MS, addSums, noSums } from "../ledger/sums.ts";
-import { hasRenewed } from "../contract/stats.ts";
+import { hasRenewed } from "../oci/pull-limit.ts";
 import { formatNextLink } from "../oci/link.ts";
 import { parseRepository } from "../oci/repository.ts";
 import { ApiQuery } from "./api-query.ts";

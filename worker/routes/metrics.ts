@@ -1,4 +1,4 @@
-import { hasRenewed } from "../contract/stats.ts";
+import { hasRenewed } from "../oci/pull-limit.ts";
 import type { LedgerSums, QuotaSeen } from "../ledger/ledger.ts";
 import { AWAY_KINDS, LYING_SOURCE } from "../upstream/errors.ts";
 import { VERSION } from "../version.ts";
