@@ -138,6 +138,7 @@ export function describeBlobStore(name: string, start: () => Promise<StoreUnderT
     test("a probe leaves nothing", async () => {
       await store.probe(digestOf(content(1)));
       expect((await store.listObjects("fills", null)).objects).toEqual([]);
+      expect(await under.strays()).toEqual([]);
     });
 
     test("all objects of a kind are listed once, in order, with sizes and times", async () => {

@@ -50,6 +50,11 @@ export function createLocalStore(bucket: Bucket, disk: Disk): Store {
   };
 }
 
+/** What is not known to be right has no name of its own. */
+function incomingKey(): string {
+  return `incoming/${crypto.randomUUID()}`;
+}
+
 function isFile(key: string): boolean {
   return FILE_KINDS.has(key.split("/")[0] as ObjectKind);
 }
@@ -62,7 +67,7 @@ function createFileBlobs(disk: Disk): BlobStore {
       return response === null ? null : { size: contentLength(response) };
     },
     async putBlob(digest, body) {
-      const from = `incoming/${crypto.randomUUID()}`;
+      const from = incomingKey();
       await write(disk, from, body);
       const expected = { algorithm: digestAlgorithm(digest), hex: digestHex(digest) };
       const request = { from, to: keys.blobKey(digest), ...expected };
@@ -84,10 +89,11 @@ function createFileChunks(disk: Disk): ChunkStore {
     putChunk: (digest, chunk, body) => write(disk, keys.chunkKey(digest, chunk), body),
     deleteChunks: (digest, chunks) =>
       deleteObjects(chunks.map((chunk: ByteRange) => keys.chunkKey(digest, chunk))),
-    async probe(digest) {
-      const key = keys.probeKey(digest);
+    // By the disk service alone: it is the disk that is to be looked at.
+    async probe() {
+      const key = incomingKey();
       await write(disk, key, new Uint8Array(1));
-      await deleteObjects([key]);
+      await read(disk, key, { method: "DELETE" });
     },
   };
 }
