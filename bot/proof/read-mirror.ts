@@ -33,16 +33,20 @@ export async function hearMirror(
   const catalog = await client.catalog();
   if (catalog === null) return hearCatalog(client, jobs);
   const tags = new Map<string, string>();
+  const tagsSeen = new Map<string, number>();
   for (const { upstream, repository, tags: list } of catalog) {
     if (!isDockerHub(upstream)) continue;
-    for (const { tag, digest } of list) tags.set(`${repository}:${tag}`, digest);
+    for (const { tag, digest, lastSeenMs } of list) {
+      tags.set(`${repository}:${tag}`, digest);
+      if (lastSeenMs !== undefined) tagsSeen.set(`${repository}:${tag}`, lastSeenMs);
+    }
   }
   const clock = {
     ...(client.skew ?? { skewMs: 0, uncertaintyMs: UNMEASURED_MS }),
     readAtMs: nowMs(),
   };
   const { records, completeSinceMs } = await readRecords(client, jobs, clock);
-  const witness: LogWitness = { kind: "log", records, tags, completeSinceMs, ...clock };
+  const witness: LogWitness = { kind: "log", records, tags, tagsSeen, completeSinceMs, ...clock };
   const repositories = [...new Set(catalog.map(({ repository }) => repository))];
   return { witness, catalog, repositories };
 }

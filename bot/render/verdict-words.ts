@@ -30,6 +30,8 @@ export const REASON_WORDS: Readonly<Record<Reason, string>> = {
   "build-cache": "from the build cache",
   "no-record-of-runner": "the runner pulled it, not this job; no record of it",
   "record-shared": "fewer records than pulls: another job accounts for it, or they share a daemon",
+  "asked-by-head":
+    "no record, but the mirror was asked for the tag: a daemon that still has the manifest asks for layers alone",
   "log-begins-later": "the mirror's log begins after this job",
   "log-may-lag": "too recent: the mirror may not have written its log yet",
   "no-times": "the job has no start time",

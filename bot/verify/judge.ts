@@ -7,7 +7,7 @@ import {
 } from "../../worker/oci/repository.ts";
 import { type Mirror, isSameMirror } from "../files/mirror.ts";
 import type { TraceImage } from "../trace/trace.ts";
-import { type Joined, type Wanted, join } from "./join.ts";
+import { type Joined, type Wanted, join, windowOf } from "./join.ts";
 import type {
   CatalogWitness,
   JobLog,
@@ -94,8 +94,25 @@ function byLog(
   if (witness.readAtMs - (job.finishedAtMs ?? witness.readAtMs) < SETTLE_MS)
     return ["unknown", "log-may-lag"];
   if (image.via !== null && !isSameMirror(image.via, mirror)) return ["bypassed", "other-mirror"];
-  if (image.transfer === "downloaded") return ["bypassed", "downloaded-without-record"];
+  if (image.transfer === "downloaded")
+    return wasAskedByHead(one, witness)
+      ? ["unknown", "asked-by-head"]
+      : ["bypassed", "downloaded-without-record"];
   return image.transfer === "cached" ? ["local", "build-cache"] : ["unknown", "no-transfer-seen"];
+}
+
+/**
+ * Whether the mirror was asked, in the job's time or since, for what this very tag is. A dockerd that has the manifest
+ * still, as after `docker rmi`, asks for the tag by HEAD and for layers, and no pull is logged (seen from 20.10).
+ */
+function wasAskedByHead({ image, job, repository }: Wanted, witness: LogWitness): boolean {
+  const { tag } = image.reference;
+  const name = `${repository}:${tag ?? ""}`;
+  const seenMs = witness.tagsSeen.get(name);
+  const window = windowOf(job, witness);
+  if (tag === null || seenMs === undefined || window === null || seenMs < window.fromMs)
+    return false;
+  return image.digest === null || image.digest === witness.tags.get(name);
 }
 
 function byCatalog(one: Wanted, witness: CatalogWitness): Judgement {

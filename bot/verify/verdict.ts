@@ -25,6 +25,8 @@ export interface LogWitness {
   readonly records: readonly PullRecord[];
   /** Where each tag points in the catalog, by `repository:tag`. */
   readonly tags: ReadonlyMap<string, string>;
+  /** When each tag was last pulled or asked for by HEAD, by the mirror's clock; without those of which it tells nothing. */
+  readonly tagsSeen: ReadonlyMap<string, number>;
   /** How far the mirror's clock is ahead, and how sure that is. */
   readonly skewMs: number;
   readonly uncertaintyMs: number;
@@ -75,6 +77,7 @@ export type Reason =
   | "build-cache"
   | "no-record-of-runner"
   | "record-shared"
+  | "asked-by-head"
   | "log-begins-later"
   | "log-may-lag"
   | "no-times"

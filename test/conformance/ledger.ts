@@ -236,10 +236,10 @@ export function describeLedger(
       const elsewhere = { ...seen, upstream: "ghcr.io", digest: digestOf(4) };
       expect(await ledger.findTags([...ids, elsewhere])).toEqual([null, "3", "4", null]);
       const [entry] = await ledger.listCatalog({ after: null, limit: 10 });
-      expect(entry?.tags).toEqual([
-        { tag: "3", digest: digestOf(2), storedAtMs: NOON + 9, lastPullMs: NOON + 7 },
-        { tag: "4", digest: digestOf(4), storedAtMs: NOON + 9, lastPullMs: null },
-      ]);
+      const [moved, fresh] = entry?.tags ?? [];
+      const times = { storedAtMs: NOON + 9, lastSeenMs: NOON + 9 };
+      expect(moved).toEqual({ tag: "3", digest: digestOf(2), lastPullMs: NOON + 7, ...times });
+      expect(fresh).toEqual({ tag: "4", digest: digestOf(4), lastPullMs: null, ...times });
     });
 
     test("lists the catalog by upstream and name, in pages", async () => {

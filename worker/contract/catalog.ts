@@ -8,6 +8,8 @@ const CatalogTag = z.object({
   /** When the tag was first seen at this digest: the age of what is served. Anew where nobody asked for the log's time. */
   storedAtMs: TimeMs,
   lastPullMs: TimeMs.nullable(),
+  /** When it was last pulled or asked for by HEAD; absent before the mirror told of it. */
+  lastSeenMs: TimeMs.optional(),
 });
 
 /**

@@ -179,6 +179,7 @@ export interface CatalogRow extends RepositoryId {
     readonly digest: Digest;
     readonly storedAtMs: number;
     readonly lastPullMs: number | null;
+    readonly lastSeenMs: number;
   }[];
   /** How many more there are. */
   readonly tagsOmitted: number;

@@ -22,7 +22,7 @@ import { UpstreamTally } from "./upstreams.ts";
 import { HOUR_MS, addSums, noSums, sumByHour } from "./sums.ts";
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
-type TagRow = Mutable<CatalogRow["tags"][number]> & { seenMs: number };
+type TagRow = Mutable<CatalogRow["tags"][number]>;
 type Row = Mutable<Omit<CatalogRow, "tags" | "tagsOmitted" | "bytes">> & {
   readonly tags: Map<string, TagRow>;
   /** Sizes by digest, and which manifests name it. */
@@ -125,7 +125,7 @@ export class MemoryLedger implements Ledger {
       const tags = [...(this.#rows.get(`${id.upstream}/${id.repository}`)?.tags.values() ?? [])];
       const [newest] = tags
         .filter(({ digest }) => digest === id.digest)
-        .toSorted((a, b) => b.seenMs - a.seenMs || (a.tag < b.tag ? -1 : 1));
+        .toSorted((a, b) => b.lastSeenMs - a.lastSeenMs || (a.tag < b.tag ? -1 : 1));
       return newest?.tag ?? null;
     });
   }
@@ -180,11 +180,11 @@ export class MemoryLedger implements Ledger {
   #see(seen: SeenTag, pulledMs: number | null): void {
     const { tag, digest, timeMs } = seen;
     const { tags } = this.#row(seen);
-    const made: TagRow = { tag, digest, storedAtMs: timeMs, lastPullMs: null, seenMs: timeMs };
+    const made: TagRow = { tag, digest, storedAtMs: timeMs, lastPullMs: null, lastSeenMs: timeMs };
     const row = tags.get(tag) ?? made;
     if (row.digest === digest) row.storedAtMs = Math.min(row.storedAtMs, timeMs);
-    else if (timeMs >= row.seenMs) Object.assign(row, { digest, storedAtMs: timeMs });
-    row.seenMs = Math.max(row.seenMs, timeMs);
+    else if (timeMs >= row.lastSeenMs) Object.assign(row, { digest, storedAtMs: timeMs });
+    row.lastSeenMs = Math.max(row.lastSeenMs, timeMs);
     if (pulledMs !== null) row.lastPullMs = Math.max(row.lastPullMs ?? 0, pulledMs);
     tags.set(tag, row);
   }
@@ -193,12 +193,9 @@ export class MemoryLedger implements Ledger {
     const byName = (a: TagRow, b: TagRow): number => (a.tag < b.tag ? -1 : 1);
     const cutoff = this.#options.now() - this.#options.keepMs;
     const asked = all
-      .filter(({ seenMs }) => seenMs >= cutoff)
-      .toSorted((a, b) => b.seenMs - a.seenMs || byName(a, b));
-    const tags = asked
-      .slice(0, MAX_TAGS)
-      .toSorted(byName)
-      .map(({ seenMs: _seenMs, ...tag }) => tag);
+      .filter(({ lastSeenMs }) => lastSeenMs >= cutoff)
+      .toSorted((a, b) => b.lastSeenMs - a.lastSeenMs || byName(a, b));
+    const tags = asked.slice(0, MAX_TAGS).toSorted(byName);
     return { tags, tagsOmitted: asked.length - tags.length };
   }
 

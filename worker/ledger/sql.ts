@@ -155,7 +155,7 @@ export class SqlLedger implements Ledger {
     const since = [repository, this.#cutoffMs()];
     const tags = sql
       .exec(
-        `SELECT tag, digest, stored_ms AS storedAtMs, last_ms AS lastPullMs FROM
+        `SELECT tag, digest, stored_ms AS storedAtMs, last_ms AS lastPullMs, seen_ms AS lastSeenMs FROM
            (SELECT * FROM tag WHERE repository = ? AND seen_ms >= ? ORDER BY seen_ms DESC, tag LIMIT ${MAX_TAGS})
          ORDER BY tag`,
         ...since,

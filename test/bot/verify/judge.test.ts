@@ -13,6 +13,14 @@ function judged(jobs: JobLog[], records: ReturnType<typeof record>[], changes = 
   return verdicts(judge(jobs, witness(records, changes), MIRROR));
 }
 
+/** A catalog in which a tag points at a digest, and was asked for last at a time. */
+function told(hex: string, seenMs: number) {
+  return {
+    tags: new Map([["library/alpine:3", digest(hex)]]),
+    tagsSeen: new Map([["library/alpine:3", seenMs]]),
+  };
+}
+
 describe("an image pulled inside a job", () => {
   const log = pulled("alpine:3", "aa");
 
@@ -72,6 +80,16 @@ describe("an image pulled inside a job", () => {
     expect(judged([job(podman)], [byDigest], { tags })).toEqual([
       "docker.io/library/alpine:3 cached record",
     ]);
+  });
+
+  it("without a record is no bypass where the mirror was asked for that very tag by HEAD", () => {
+    const kept = "alpine:3 unknown asked-by-head";
+    const bypassed = "alpine:3 bypassed downloaded-without-record";
+    expect(judged([job(log)], [], told("aa", START + MINUTE))).toEqual([kept]);
+    expect(judged([job(log)], [], told("aa", START + 30 * MINUTE))).toEqual([kept]);
+    expect(judged([job(log)], [], told("aa", START - 30 * MINUTE))).toEqual([bypassed]);
+    expect(judged([job(log)], [], told("bb", START + MINUTE))).toEqual([bypassed]);
+    expect(judged([job(log)], [], { tags: told("aa", 0).tags })).toEqual([bypassed]);
   });
 
   it("is found although the mirror's clock is an hour ahead", () => {

@@ -64,6 +64,7 @@ export function witness(
     kind: "log",
     records,
     tags: new Map(),
+    tagsSeen: new Map(),
     skewMs: 0,
     uncertaintyMs: 500,
     completeSinceMs: 0,
