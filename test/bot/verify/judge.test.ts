@@ -5,20 +5,12 @@ import { mendFor } from "../../../bot/verify/mend.ts";
 import { summarise } from "../../../bot/verify/summary.ts";
 import type { CatalogWitness, JobLog } from "../../../bot/verify/verdict.ts";
 import { digest } from "../trace/read.ts";
-import { MIRROR, START, job, must, pulled, record, verdicts, witness } from "./world.ts";
+import { job, MIRROR, must, pulled, record, START, told, verdicts, witness } from "./world.ts";
 
 const MINUTE = 60_000;
 
 function judged(jobs: JobLog[], records: ReturnType<typeof record>[], changes = {}) {
   return verdicts(judge(jobs, witness(records, changes), MIRROR));
-}
-
-/** A catalog in which a tag points at a digest, and was asked for last at a time. */
-function told(hex: string, seenMs: number) {
-  return {
-    tags: new Map([["library/alpine:3", digest(hex)]]),
-    tagsSeen: new Map([["library/alpine:3", seenMs]]),
-  };
 }
 
 describe("an image pulled inside a job", () => {

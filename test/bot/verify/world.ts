@@ -88,3 +88,11 @@ export function pulled(name: string, hex: string): string {
 export function verdicts(images: readonly JudgedImage[]): string[] {
   return images.map(({ image, verdict, reason }) => `${image.written} ${verdict} ${reason}`);
 }
+
+/** A catalog in which a tag points at a digest, and was asked for last at a time. */
+export function told(hex: string, seenMs: number) {
+  return {
+    tags: new Map([["library/alpine:3", digest(hex)]]),
+    tagsSeen: new Map([["library/alpine:3", seenMs]]),
+  };
+}
