@@ -5,6 +5,7 @@ import type { ByteRange } from "../../../worker/oci/range.ts";
 import type { BlobFill, FillFailure, Segment } from "../../../worker/proxy/blob-fill.ts";
 import { type FollowOptions, followFill } from "../../../worker/proxy/follow.ts";
 import { syntheticContent } from "../../helpers/images.ts";
+import { FixedLengthStream } from "../../helpers/workerd-streams.ts";
 
 const SIZE = 100_000;
 /** So much of the end waits for the digest. */
@@ -16,29 +17,12 @@ const FAILED: FillFailure = {
   failure: { kind: "bad-response", upstream: "docker.io", message: "wrong" },
 };
 
-/** As workerd has it: a stream that must be exactly so long. */
-class FixedLength extends TransformStream<Uint8Array, Uint8Array> {
-  constructor(length: number) {
-    let left = length;
-    super({
-      transform(bytes, controller) {
-        left -= bytes.byteLength;
-        if (left < 0) throw new TypeError("more was written than was said");
-        controller.enqueue(bytes);
-      },
-      flush() {
-        if (left > 0) throw new TypeError("less was written than was said");
-      },
-    });
-  }
-}
-
 let segment: BlobFill["segment"];
 let verified: BlobFill["verified"];
 let hasChunks: boolean;
 let hasBlob: boolean;
 
-beforeAll(() => vi.stubGlobal("FixedLengthStream", FixedLength));
+beforeAll(() => vi.stubGlobal("FixedLengthStream", FixedLengthStream));
 afterAll(() => vi.unstubAllGlobals());
 beforeEach(() => {
   segment = async () => ({ kind: "chunk", chunk: WHOLE });
