@@ -13,6 +13,11 @@ function before(): unknown {
   return { list: [{ a: 1 }, { b: 2 }], keep: true };
 }
 
+/** A change of the whole file. */
+function all(value: unknown): readonly DataChange[] {
+  return [{ op: "replace", path: [], value }];
+}
+
 function splice(start: number, end: number, text = ""): Splice {
   return { start, end, text };
 }
@@ -129,7 +134,9 @@ describe("an edited file is taken for right", () => {
     ],
     ["less changed", { source: before(), after: before(), changes: [replaced] }],
     ["the source was unreadable", { source: null, after: null, changes: [] }],
+    ["the source was unreadable and all of it is new", { source: null, after: 5, changes: all(5) }],
     ["the result is unreadable", { source: {}, after: null, changes: [] }],
+    ["the result is to be unreadable", { source: {}, after: null, changes: all(null) }],
     ["the place is not there", { source: {}, after: {}, changes: nowhere }],
     ["the place is in a text", { source: { a: "b" }, after: { a: "b" }, changes: nowhere }],
     ["the place is in null", { source: { a: null }, after: { a: null }, changes: nowhere }],

@@ -105,6 +105,8 @@ describe("BuildKit's steps", () => {
       "=> [a 1/2] FROM docker.io/library/node:22  0.1s",
       `=> => ${digest("11")} 1.5MB / 29.15MB  0.2s`,
       "=> [b 1/2] FROM docker.io/library/redis:7  0.1s",
+      "=> [b 2/2] RUN make image  0.1s",
+      `=> => ${digest("11")} 1.5MB / 29.15MB  0.2s`,
       "=> [c 1/2] FROM docker.io/library/alpine:3  0.1s",
       `=> => ${digest("11")} 1.5MB / 29.15MB  0.2s`,
     ];
@@ -133,7 +135,7 @@ function token(scopes: string): string {
 describe("a token for Docker Hub", () => {
   it("is proof where BuildKit says so, and not where a step's command or an odd scope does", () => {
     const log = [
-      "#4 [2/2] RUN echo team/app:pull token for registry-1.docker.io",
+      "#4 [2/2] RUN echo image team/app:pull token for registry-1.docker.io",
       "#5 [auth] UPPER/app:pull token for registry-1.docker.io",
       "#6 [auth] team/app:push token for registry-1.docker.io",
       "#7 [auth] sharing credentials for registry-1.docker.io",

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { ShownText } from "../../../bot/trace/display.ts";
 import { quote } from "../../../bot/trace/evidence.ts";
 import { ImageTable, type Sighting } from "../../../bot/trace/image-table.ts";
+import { parseDigest } from "../../../worker/oci/digest.ts";
 import { digest, images, read } from "./read.ts";
 
 function shownAt(line: number, text = `line ${line}`): ShownText {
@@ -56,10 +57,14 @@ function saw(table: ImageTable, part: Partial<Sighting>): void {
   table.saw({ ...named, shown: shownAt(1), ...part });
 }
 
-function transfersAfter(...transfers: readonly Sighting["transfer"][]): string | undefined {
+function transferAfter(...said: readonly Partial<Sighting>[]): string | undefined {
   const table = new ImageTable();
-  for (const transfer of transfers) saw(table, { transfer });
+  for (const part of said) saw(table, part);
   return table.images[0]?.transfer;
+}
+
+function transfersAfter(...transfers: readonly Sighting["transfer"][]): string | undefined {
+  return transferAfter(...transfers.map((transfer) => ({ transfer })));
 }
 
 describe("what is known of an image", () => {
@@ -98,6 +103,38 @@ describe("what is known of an image", () => {
       "docker ghcr.io/library/alpine:3 named",
       "docker docker.io/library/alpine:3 named aa00",
       "docker docker.io/library/alpine:3 named bb00",
+    ]);
+  });
+
+  it("is that it was had after all where a result with a digest follows a failure, and there alone", () => {
+    const result = { digest: parseDigest(digest("aa")) };
+    expect(transferAfter({ transfer: "failed" }, result)).toBe("asked");
+    expect(transferAfter({ transfer: "failed" }, {})).toBe("failed");
+    expect(transferAfter({ transfer: "failed" }, { ...result, transfer: "local" })).toBe("local");
+    expect(transferAfter({ transfer: "local" }, result)).toBe("local");
+    expect(transferAfter({}, result)).toBe("named");
+  });
+
+  it("keeps names apart that came at two digests each, and adds to the first what has none", () => {
+    const table = new ImageTable();
+    for (const hex of ["aa", "bb"])
+      for (const name of ["alpine:3", "redis:7"])
+        saw(table, { written: `${name}@${digest(hex)}`, shown: shownAt(hex === "aa" ? 1 : 2) });
+    saw(table, { written: "redis:7", shown: shownAt(3, "a") });
+    saw(table, { written: "redis:7", shown: shownAt(3, "b") });
+    saw(table, { written: `redis:7@${digest("bb")}`, shown: shownAt(4) });
+    expect(table.truncated).toBe(false);
+    expect(
+      table.images.map(({ reference, digest: at, evidence }) => [
+        reference.repository,
+        at?.slice(7, 9),
+        evidence.map(({ line, text }) => (line === 3 ? text : line)),
+      ]),
+    ).toEqual([
+      ["library/alpine", "aa", [1]],
+      ["library/redis", "aa", [1, "a", "b"]],
+      ["library/alpine", "bb", [2]],
+      ["library/redis", "bb", [2, 4]],
     ]);
   });
 

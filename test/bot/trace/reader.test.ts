@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { readTrace } from "../../../bot/trace/reader.ts";
 import { digest, images, read, readChunks } from "./read.ts";
 
 /** Words that mean something to some reader, so that random logs reach deep. */
@@ -61,6 +62,16 @@ describe("the trace reader", () => {
         expect(readChunks(chunks)).toEqual(readChunks([bytes]));
       }),
     );
+  });
+
+  it("reads a stream to its end, and throws what that throws", async () => {
+    const log = "$ docker pull -q alpine:3\ndocker.io/library/alpine:3\n";
+    async function* stream(end: Error | null) {
+      for (const byte of Buffer.from(log)) yield Uint8Array.of(byte);
+      if (end !== null) throw end;
+    }
+    expect(await readTrace(stream(null))).toEqual(read(log));
+    await expect(readTrace(stream(new Error("cut off")))).rejects.toThrow("cut off");
   });
 
   it("names no image without a line that has its name", () => {

@@ -117,6 +117,18 @@ describe("what the runner pulls", () => {
     expect(images(read(`$ ./test.sh\n${section}\n${words}`))).toEqual([]);
   });
 
+  it("is heard again after a script where a log was copied out of the browser", () => {
+    for (const heading of [
+      'Executing "after_script" stage of the job script',
+      "Running after_script",
+    ])
+      expect(images(read(`$ make\n${heading}\nPulling docker image alpine:3 ...`))).toEqual([
+        "runner:runner docker.io/library/alpine:3 asked",
+      ]);
+    const words = "Running after_script of image x\nPulling docker image alpine:3 ...";
+    expect(images(read(`$ make\n${words}`))).toEqual([]);
+  });
+
   it("yields a note for dind services and for the flag that drops a service's command", () => {
     const trace = read(
       "  feature flags: FF_KUBERNETES_HONOR_ENTRYPOINT:true\nStarting service docker:24.0.5-dind...\n",
