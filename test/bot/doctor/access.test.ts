@@ -53,8 +53,21 @@ it("is refused with a wrong secret, which is not printed, and pulls nothing", as
   expect(found.exitCode).toBe(1);
   expect(found.mirror).toBe(`${mirror.url.origin}/t/***`);
   expect(found.checks["access"]?.detail).toBe("refused with the secret (403)");
+  // The ping is answered to anybody: the secret alone is at fault.
+  expect(found.checks["api"]).toMatchObject({
+    status: "ok",
+    detail: expect.stringMatching(/^registry\/2\.0, \d+ ms; refused with the secret \(403\)$/),
+  });
+  expect(found.stdout).not.toContain("answer the bare /v2/");
   expect(found.stdout).not.toContain(WRONG);
   expect(hub.log).toEqual([]);
+});
+
+it("says that the bare ping is refused as well, where it is", async () => {
+  const { origin } = await serve((_, response) => void response.writeHead(403).end());
+  const found = await diagnose(`${origin}/t/${WRONG}`);
+  expect(found.checks["api"]).toMatchObject({ status: "warning" });
+  expect(found.checks["api"]?.advice).toContain("answer the bare /v2/ to anybody");
 });
 
 it("is refused without a secret, and told how to come in", async () => {
