@@ -64,3 +64,8 @@ export function isLoopback({ url }: Mirror): boolean {
   if (host === "localhost" || host.endsWith(".localhost")) return true;
   return ipaddr.isValid(host) && ["loopback", "unspecified"].includes(ipaddr.process(host).range());
 }
+
+/** Host and port alone, as flags that name a registry want them. */
+export function bareHost({ url }: Mirror): string {
+  return new URL(url).host;
+}
