@@ -44,9 +44,10 @@ export function readJson(source: string): JsonFile | JsonProblem {
       tolerated: null,
     };
   }
-  if (first === undefined) return { kind: "no-object", line: 1, message: "holds no JSON object", tolerated };
+  if (first === undefined)
+    return { kind: "no-object", line: 1, message: "holds no JSON object", tolerated };
   return printParseErrorCode(first.error) === "InvalidCommentToken"
-    ? { kind: "comment", line, message: "holds a comment, which JSON has not", tolerated }
+    ? { kind: "comment", line, message: "contains a comment, which JSON does not allow", tolerated }
     : { kind: "trailing-comma", line, message: "has a comma before a closing bracket", tolerated };
 }
 

@@ -73,7 +73,7 @@ describe("a mirror of another make", () => {
     expect(result.exitCode).toBe(1);
     const body = story.merge.notes[0]?.body ?? "";
     expect(body).toContain("has no pull log, only a catalog: **this shows less**");
-    expect(body).toContain("1 round the mirror, 1 held by the mirror.");
+    expect(body).toContain("1 bypassed the mirror, 1 held by the mirror.");
     expect(body).not.toContain("served from cache");
   });
 });
@@ -100,6 +100,10 @@ async function failing(
     .replaceAll(story.mirror.url, "MIRROR");
 }
 
+function refuse({ mirror }: VerifyStory): void {
+  mirror.state.token = "new";
+}
+
 describe("when something is away", () => {
   it("says so in one sentence, ends with 1, or 2 for want of a setting, and leaves the last comment standing", async () => {
     expect(await failing(({ mirror }) => mirror.close())).toBe(
@@ -109,7 +113,6 @@ describe("when something is away", () => {
     expect(await failing(({ mirror }) => void (mirror.state.fault = { status: 500 }))).toBe(
       "the mirror at MIRROR answered 500 to GET /api/catalog",
     );
-    const refuse: Parameters<typeof failing>[0] = ({ mirror }) => void (mirror.state.token = "new");
     expect(await failing(refuse, MR, { exitCode: 2 })).toBe(
       "the mirror at MIRROR wants a token (403 to GET /api/catalog): set TIDEPOOL_TOKEN",
     );
