@@ -76,12 +76,7 @@ export async function checkApi(prober: Prober, target: Target): Promise<Finding>
     const refused = found.answer.status;
     if (target.secret === null || (refused !== 401 && refused !== 403))
       return judgeApi(found.url, found.answer);
-    // A secret that is not accepted says nothing about the ping, which clients send without it.
-    const bare = await ping(prober, target.stranger);
-    const finding = judgeApi(bare.url, bare.answer);
-    return finding.status === "ok"
-      ? { ...finding, detail: `${finding.detail}; refused with the secret (${refused})` }
-      : finding;
+    return await checkBarePing(prober, target.stranger, refused);
   } catch (error) {
     if (!(error instanceof ProbeError)) throw error;
     return {
@@ -92,6 +87,27 @@ export async function checkApi(prober: Prober, target: Target): Promise<Finding>
           ? "the host takes connections and answers nothing: look at the mirror's log"
           : "what listens there does not speak HTTP as a registry does: look at the URL and the port",
     };
+  }
+}
+
+/** A secret that is not accepted says nothing about the ping, which clients send without it. */
+async function checkBarePing(prober: Prober, stranger: Door, refused: number): Promise<Finding> {
+  const withSecret = `refused with the secret (${refused})`;
+  // What has no secret in it may be another server's address, and its trouble not the mirror's.
+  const elsewhere: Finding = {
+    status: "warning",
+    detail: `GET /v2/ is ${withSecret}, and without it no registry answers`,
+    advice: "whether the secret is at fault: see access below",
+    measured: { status: refused },
+  };
+  try {
+    const { url, answer } = await ping(prober, stranger);
+    const bare = judgeApi(url, answer);
+    if (bare.status === "failed") return elsewhere;
+    return bare.status === "ok" ? { ...bare, detail: `${bare.detail}; ${withSecret}` } : bare;
+  } catch (error) {
+    if (!(error instanceof ProbeError)) throw error;
+    return elsewhere;
   }
 }
 

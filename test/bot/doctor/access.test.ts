@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { createTarget } from "../../../bot/doctor/target.ts";
 import { parseMirror } from "../../../bot/files/mirror.ts";
@@ -68,6 +69,22 @@ it("says that the bare ping is refused as well, where it is", async () => {
   const found = await diagnose(`${origin}/t/${WRONG}`);
   expect(found.checks["api"]).toMatchObject({ status: "warning" });
   expect(found.checks["api"]?.advice).toContain("answer the bare /v2/ to anybody");
+});
+
+it.each([
+  ["is a web page", (response: ServerResponse) => void response.end("<html></html>")],
+  ["breaks off", (response: ServerResponse) => void response.destroy()],
+])("blames the secret, and not what stands at the address without it and %s", async (_, bare) => {
+  const { origin } = await serve((request, response) => {
+    if (request.url?.startsWith("/t/") === true) response.writeHead(403).end();
+    else bare(response);
+  });
+  const found = await diagnose(`${origin}/t/${WRONG}`);
+  expect(found.checks["api"]).toMatchObject({
+    status: "warning",
+    detail: "GET /v2/ is refused with the secret (403), and without it no registry answers",
+  });
+  expect(found.checks["access"]?.detail).toBe("refused with the secret (403)");
 });
 
 it("is refused without a secret, and told how to come in", async () => {
