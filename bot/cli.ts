@@ -9,6 +9,7 @@
 import { parseArgs } from "node:util";
 
 import type { Command, CommandContext, ExitCode, Output } from "./commands/command.ts";
+import type { Environment } from "./config.ts";
 import { BotError, UsageError } from "./errors.ts";
 
 interface CommandEntry {
@@ -126,6 +127,12 @@ function output(stream: NodeJS.WriteStream): Output {
   };
 }
 
+/** npm runs a script in the package's own folder, and names the one that the user stands in. */
+function baseFolder(env: Environment): string {
+  const started = env["npm_lifecycle_event"] === "tidepool" ? env["INIT_CWD"] : undefined;
+  return started === undefined || started === "" ? process.cwd() : started;
+}
+
 // `tidepool edit | head` closes the pipe early; that is no failure of ours.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
@@ -135,7 +142,7 @@ const args = process.argv.slice(2);
 try {
   const context = {
     env: process.env,
-    cwd: process.cwd(),
+    cwd: baseFolder(process.env),
     stdout: output(process.stdout),
     stderr: output(process.stderr),
   };

@@ -5,7 +5,7 @@ import type { Environment } from "../config.ts";
 /** What a command may touch of the process it runs in. */
 export interface CommandContext {
   readonly env: Environment;
-  /** The directory the user stands in. */
+  /** The directory the user stands in, which is not the process's own where npm started it: paths are taken from here. */
   readonly cwd: string;
   readonly stdout: Output;
   readonly stderr: Output;

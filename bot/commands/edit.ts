@@ -23,6 +23,7 @@ import {
   textFlag,
 } from "./command.ts";
 import { chooseColours, formatDiff } from "./diff.ts";
+import { addressNotes } from "./mirror-address.ts";
 
 const LAYERS: readonly Layer[] = ["ci", "daemon", "runner"];
 const POLICIES: readonly ConflictPolicy[] = ["leave", "prepend", "replace"];
@@ -76,6 +77,7 @@ async function run(args: CommandArguments, context: CommandContext): Promise<Exi
   context.stdout.write(
     isFlagSet(args, "json") ? formatJson(plan) : formatText(plan, context.stdout.colour),
   );
+  for (const note of addressNotes(plan, options.mirror)) context.stderr.write(`note: ${note}\n`);
   const failures = isFlagSet(args, "write") ? await write(root, plan, context) : 0;
   return failures > 0 || needsPerson(plan) ? 1 : 0;
 }

@@ -19,6 +19,7 @@ import {
   textFlag,
 } from "./command.ts";
 import { chooseColours, formatDiff } from "./diff.ts";
+import { requirePublicAddress } from "./mirror-address.ts";
 
 const HELP = `tidepool onboard: one small merge request per project that points its pipelines at a mirror
 
@@ -38,6 +39,7 @@ Which projects:
 
 What to do:
   --mirror URL           the mirror, such as https://mirror.example.com (or TIDEPOOL_MIRROR)
+  --secret-in-repository write a URL that holds a secret, which all readers of the repositories have then
   --dry-run              print the diffs and write nothing; a token with read_api suffices
   --reopen               ask again where a merge request was closed and the edits have changed since
   --only LAYERS          of ci, daemon, runner; separated by commas (default: ci)
@@ -87,6 +89,7 @@ export function createOnboard(ports: OnboardPorts = {}): Command {
       topic: list,
       "runner-config": list,
       mirror: text,
+      "secret-in-repository": flag,
       "dry-run": flag,
       reopen: flag,
       only: list,
@@ -169,6 +172,7 @@ function readOptions(args: CommandArguments, { env }: CommandContext): OnboardOp
     },
   };
   requireSelection(options);
+  requirePublicAddress(options.mirror, isFlagSet(args, "secret-in-repository"));
   return options;
 }
 

@@ -25,7 +25,7 @@ const HELP = `tidepool report: what the mirror did for a project or a group, in 
 Usage: tidepool report (--project G/P | --group G) --mirror URL [options]
 
 Looks at the mirror's figures and at the last finished pipeline of each project's default branch, and writes hit rate,
-pulls kept off Docker Hub's limit, the images held, the projects by state, and what goes round the mirror with the edit
+pulls kept off Docker Hub's limit, the images held, the projects by state, and what bypasses the mirror with the edit
 that mends it. The issue is found again by its label "tidepool" and a marker, and edited in place; nothing is written
 where nothing is new. Closing the issue stops the reports, opening it again resumes them.
 

@@ -56,7 +56,7 @@ A mirror without an API of Tidepool's, a plain registry:2 for one, is asked for 
 
 Environment: GITLAB_URL, GITLAB_TOKEN (scope api; Reporter to comment, Developer for the status), TIDEPOOL_MIRROR,
 TIDEPOOL_TOKEN (the mirror's ADMIN_TOKEN)
-Exit codes: 0 nothing went round the mirror, 1 something did, or an error, 2 wrong use or configuration
+Exit codes: 0 nothing bypassed the mirror, 1 something did, or an error, 2 wrong use or configuration
 
 Example:
   tidepool verify --project acme/shop --merge-request 12 --mirror https://mirror.example.com --junit tidepool.xml

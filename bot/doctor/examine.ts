@@ -38,7 +38,8 @@ export async function* examine(target: Target, options: ExamineOptions): AsyncGe
   ];
   let failed: CheckId | null = null;
   for (const [id, check] of steps) {
-    const isLeftOut = failed !== null && !(failed === "pull" || id === "clock");
+    const isAside = failed === "pull" || (id === "clock" && prober.isAnswered);
+    const isLeftOut = failed !== null && !isAside;
     const finding: Finding = isLeftOut && failed !== null ? notTried(failed) : await check();
     yield { id, ...finding };
     if (finding.status === "failed") failed ??= id;

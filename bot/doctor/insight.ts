@@ -128,7 +128,11 @@ export async function checkVersion(
 
 /** The mirror's clock against this machine's, from the `Date` of its answers. */
 export function judgeClock({ skew }: Prober): Finding {
-  if (skew === null) return { status: "unknown", detail: "the mirror's answers have no Date" };
+  if (skew === null)
+    return {
+      status: "unknown",
+      detail: "the mirror's answers have no Date to compare, as is usual of one run by npm start",
+    };
   const seconds = Math.round(skew.skewMs / 1000);
   const uncertain = Math.ceil(skew.uncertaintyMs / 1000);
   const side = seconds < 0 ? "behind" : "ahead";

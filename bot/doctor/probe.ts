@@ -48,6 +48,7 @@ export interface Skew {
 export class Prober {
   readonly #timeoutMs: number;
   #skew: Skew | null = null;
+  #isAnswered = false;
 
   /** @param timeoutMs - for one answer, from the first byte sent to the last one read */
   constructor(timeoutMs: number) {
@@ -57,6 +58,11 @@ export class Prober {
   /** The best measurement so far; `null` where no answer had a `Date`. */
   get skew(): Skew | null {
     return this.#skew;
+  }
+
+  /** Whether any answer came at all. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
   }
 
   /** @throws {@link ProbeError} where no answer came, it broke off, took too long or was too long */
@@ -72,6 +78,7 @@ export class Prober {
         redirect: "manual",
         signal,
       });
+      this.#isAnswered = true;
       this.#watchClock(response.headers.get("Date"), sentAt, Date.now());
     } catch (error) {
       throw this.#explain(error, "no-answer");

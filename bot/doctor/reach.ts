@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
 import type { Finding } from "./check.ts";
 import { type ProbeAnswer, type Prober, ProbeError, quoted } from "./probe.ts";
-import type { Target } from "./target.ts";
+import type { Door, Target } from "./target.ts";
 
 const MAX_BODY = 64 * 1024;
 
@@ -70,12 +70,13 @@ export function judgePlainHttp({ isLoopback }: Target): Finding {
 }
 
 /** Whether the base of the distribution API is there. @see OCI distribution spec v1.1.1, end-1 */
-export async function checkApi(prober: Prober, { door }: Target): Promise<Finding> {
+export async function checkApi(prober: Prober, target: Target): Promise<Finding> {
   try {
-    const { authorization } = door;
-    const url = new URL(`${door.base}/v2/`);
-    const answer = await prober.ask(url, { authorization, maxBytes: MAX_BODY, keep: true });
-    return judgeApi(url, answer);
+    const found = await ping(prober, target.door);
+    const refused = found.answer.status;
+    if (target.secret === null || (refused !== 401 && refused !== 403))
+      return judgeApi(found.url, found.answer);
+    return await checkBarePing(prober, target.stranger, refused);
   } catch (error) {
     if (!(error instanceof ProbeError)) throw error;
     return {
@@ -87,6 +88,35 @@ export async function checkApi(prober: Prober, { door }: Target): Promise<Findin
           : "what listens there does not speak HTTP as a registry does: look at the URL and the port",
     };
   }
+}
+
+/** A secret that is not accepted says nothing about the ping, which clients send without it. */
+async function checkBarePing(prober: Prober, stranger: Door, refused: number): Promise<Finding> {
+  const withSecret = `refused with the secret (${refused})`;
+  // What has no secret in it may be another server's address, and its trouble not the mirror's.
+  const elsewhere: Finding = {
+    status: "warning",
+    detail: `GET /v2/ is ${withSecret}, and without it no registry answers`,
+    advice: "whether the secret is at fault: see access below",
+    measured: { status: refused },
+  };
+  try {
+    const { url, answer } = await ping(prober, stranger);
+    const bare = judgeApi(url, answer);
+    if (bare.status === "failed") return elsewhere;
+    return bare.status === "ok" ? { ...bare, detail: `${bare.detail}; ${withSecret}` } : bare;
+  } catch (error) {
+    if (!(error instanceof ProbeError)) throw error;
+    return elsewhere;
+  }
+}
+
+async function ping(
+  prober: Prober,
+  { base, authorization }: Door,
+): Promise<{ url: URL; answer: ProbeAnswer }> {
+  const url = new URL(`${base}/v2/`);
+  return { url, answer: await prober.ask(url, { authorization, maxBytes: MAX_BODY, keep: true }) };
 }
 
 function judgeApi(url: URL, { status, headers, body, headersMs }: ProbeAnswer): Finding {

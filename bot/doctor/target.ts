@@ -1,5 +1,4 @@
-import { isIP } from "node:net";
-import type { Mirror } from "../files/mirror.ts";
+import { type Mirror, isLoopback } from "../files/mirror.ts";
 import { type ImageReference, DOCKER_HUB } from "../../worker/oci/reference.ts";
 
 /** As the mirror has it: what could be a secret in a host's first label is one. */
@@ -34,8 +33,7 @@ export function createTarget(
 ): Target {
   const inPath = /^(.*)\/t\/([a-z0-9]+)$/.exec(mirror.url);
   const url = new URL(mirror.url);
-  const isLoopback = isLoopbackHost(url.hostname);
-  const common = { mirror, image, isLoopback };
+  const common = { mirror, image, isLoopback: isLoopback(mirror) };
   const opened: Door = { base: mirror.url, prefix: "", authorization: null };
   if (inPath !== null) {
     const [, base = "", secret = ""] = inPath;
@@ -60,10 +58,4 @@ export function urlOf(
   const url = new URL(`${door.base}/v2/${door.prefix}${repository}/${rest}`);
   if (registry !== DOCKER_HUB) url.searchParams.set("ns", registry);
   return url;
-}
-
-function isLoopbackHost(hostname: string): boolean {
-  const address = hostname.replace(/^\[|\]$/g, "");
-  if (isIP(address) === 4) return address.startsWith("127.");
-  return address === "::1" || address === "localhost" || address.endsWith(".localhost");
 }

@@ -26,8 +26,7 @@ function noteFor({ options }: ServiceEditing, service: Service): string | undefi
   if (!hasAlias(service) && !hasDockerAlias(name)) {
     notes.push("without `alias: docker` jobs do not find this service under the name docker");
   }
-  const major = dindMajor(name, service.variables);
-  if (options.mirror.hasPath && (major === null || major < 25)) {
+  if (options.mirror.hasPath && dindMajor(name, service.variables) === null) {
     notes.push("dockerd before version 25 refuses a mirror URL with a path");
   }
   return notes.length === 0 ? undefined : notes.join("; ");
@@ -55,7 +54,12 @@ export function serviceEdit(
 }
 
 /** Reasons to do nothing, where the others come with something to do by hand. */
-const LEFT_AS_IT_IS: ReadonlySet<string> = new Set(["other-mirror", "broken-flag", "no-list"]);
+const LEFT_AS_IT_IS: ReadonlySet<string> = new Set([
+  "other-mirror",
+  "broken-flag",
+  "no-list",
+  "old-dockerd",
+]);
 
 /** A place for a person, with the line to put in. */
 export function suggest(
@@ -68,7 +72,8 @@ export function suggest(
     line: file.lineAt(startOf(service.site.node)),
     code,
     reason: `${service.name}: ${reason}`,
-    snippet: mirrorArgument(options.mirror),
+    // Put in by hand it would stop the daemon all the same.
+    ...(code === "old-dockerd" ? {} : { snippet: mirrorArgument(options.mirror) }),
     attention: true,
   };
 }

@@ -3,7 +3,7 @@ import { type Node, type YAMLMap, isMap } from "yaml";
 import { type CiHolder, findHolders, readImage, readScript, readVariables } from "./ci-file.ts";
 import { type CiFacts, inherited } from "./ci-facts.ts";
 import { type Variables, expand } from "./dind.ts";
-import { type Mirror, isSameMirror } from "./mirror.ts";
+import { type Mirror, bareHost, isSameMirror } from "./mirror.ts";
 import { endOfLine, lineBreakAt, textBefore, withoutByteOrderMark } from "./source-text.ts";
 import type { Edit, EditOptions, Left } from "./types.ts";
 import {
@@ -171,7 +171,7 @@ function addVariable(file: YamlFile, job: KanikoJob, mirror: Mirror): Edit | Lef
     };
   }
   const note = mirror.insecure
-    ? { note: "kaniko wants --insecure-pull for a mirror without TLS" }
+    ? { note: `kaniko wants --insecure-registry=${bareHost(mirror)} for a mirror without TLS` }
     : {};
   const edit = isMap(block)
     ? addToVariables(file, block, mirror)

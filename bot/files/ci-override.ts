@@ -3,7 +3,8 @@ import { type Node, type YAMLMap, isMap, isScalar, isSeq } from "yaml";
 import { findHolders, findRoots } from "./ci-file.ts";
 import { type CiFacts, inherited } from "./ci-facts.ts";
 import { type CiInclude, readIncludes } from "./ci-includes.ts";
-import { classifyService } from "./dind.ts";
+import { classifyService, dindMajor } from "./dind.ts";
+import { refusesPath } from "./dind-decision.ts";
 import { findLaunch, mirrorArgument, readFlagState } from "./dockerd-command.ts";
 import type { Mirror } from "./mirror.ts";
 import { lineBreakAt, textBefore } from "./source-text.ts";
@@ -129,7 +130,9 @@ function readForeign(
     const name = service.get("name");
     if (typeof name !== "string") return null;
     const isDind = classifyService(name, facts.variables) === "dind";
-    const outcome = isDind ? withMirror(service, mirror) : service;
+    const outcome = isDind
+      ? withMirror(service, { mirror, major: dindMajor(name, facts.variables) })
+      : service;
     if (typeof outcome === "string") {
       return {
         verdict: "leave",
@@ -171,12 +174,17 @@ function plainValue(file: YamlFile, value: unknown, depth: number): unknown {
   return Object.fromEntries(entries);
 }
 
-function withMirror(service: ForeignService, mirror: Mirror): ForeignService | string {
+function withMirror(
+  service: ForeignService,
+  { mirror, major }: { readonly mirror: Mirror; readonly major: number | null },
+): ForeignService | string {
   const command = (service.get("command") ?? []) as readonly string[];
   const entrypoint = (service.get("entrypoint") ?? null) as readonly string[] | null;
   if (findLaunch(entrypoint, command) !== "arguments") {
     return "comes from elsewhere with an entrypoint that takes no arguments";
   }
+  const refusal = refusesPath(major, mirror);
+  if (refusal !== null) return `comes from elsewhere: ${refusal}`;
   const state = readFlagState(command, mirror).state;
   if (state === "ours") return service;
   if (state !== "none") return "comes from elsewhere with another mirror";

@@ -2,6 +2,7 @@ import { type Node, type YAMLMap, isAlias, isScalar } from "yaml";
 
 import { type Service, isSharedByDindOnly } from "./ci-services.ts";
 import { type ServiceEditing, serviceEdit, suggest } from "./ci-editing.ts";
+import { dindMajor } from "./dind.ts";
 import { editArguments } from "./ci-flag-edit.ts";
 import { decide, describeDecision } from "./dind-decision.ts";
 import { mirrorArgument } from "./dockerd-command.ts";
@@ -19,6 +20,7 @@ export function planService(editing: ServiceEditing, service: Service): Edit | L
     {
       entrypoint: entrypoint.form === "list" ? entrypoint.texts : null,
       command: command.form === "list" ? command.texts : [],
+      major: dindMajor(name, service.variables),
     },
     editing.options,
   );

@@ -21,6 +21,17 @@ export function lintDaemon(
   const file = readJson(source);
   if (isJsonProblem(file)) return mayBeDockers(path, source) ? lintProblem(file) : [];
   if (!isDockers(path, file)) return [];
+  const found = lintKeys(file);
+  const mirrors = findValue(file.root, "registry-mirrors");
+  const values = (mirrors?.value.children ?? []).map(({ value }) => String(value));
+  if (mirror !== null && !values.some((value) => isSameMirror(value, mirror))) {
+    const line = file.lineAt((mirrors?.key ?? file.root).offset);
+    found.push(finding("not-mirrored", line, `The daemon does not use the mirror ${mirror.url}.`));
+  }
+  return found;
+}
+
+function lintKeys(file: JsonFile): Finding[] {
   const found: Finding[] = [];
   const singular = findValue(file.root, "registry-mirror");
   if (singular !== null) {
@@ -30,31 +41,26 @@ export function lintDaemon(
   }
   const mirrors = findValue(file.root, "registry-mirrors");
   if (mirrors !== null) found.push(...lintMirrors(file, mirrors.value));
-  const values = (mirrors?.value.children ?? []).map(({ value }) => String(value));
-  if (mirror !== null && !values.some((value) => isSameMirror(value, mirror))) {
-    const line = file.lineAt((mirrors?.key ?? file.root).offset);
-    found.push(finding("not-mirrored", line, `The daemon does not use the mirror ${mirror.url}.`));
-  }
   return found;
 }
 
-function lintProblem({ kind, line, message }: JsonProblem): readonly Finding[] {
+/** Beside what dockerd stumbles over first, the mistakes that would come to light once that is mended. */
+function lintProblem({ kind, line, message, tolerated }: JsonProblem): readonly Finding[] {
   if (kind === "template") return [];
-  return kind === "comment"
-    ? [
-        finding(
+  const first =
+    kind === "comment"
+      ? finding(
           "daemon-comment",
           line,
           "dockerd refuses a daemon.json with a comment in it, and does not start.",
-        ),
-      ]
-    : [
-        finding(
+        )
+      : finding(
           "daemon-invalid-json",
           line,
           `The file ${message}: dockerd refuses it, and does not start.`,
-        ),
-      ];
+        );
+  const others = tolerated === null ? [] : lintKeys(tolerated);
+  return [first, ...others].toSorted((a, b) => a.line - b.line);
 }
 
 function lintMirrors(file: JsonFile, value: Node): readonly Finding[] {

@@ -1,4 +1,5 @@
 import { type MirrorFlag, findLaunch, mentionsMirror, readFlagState } from "./dockerd-command.ts";
+import type { Mirror } from "./mirror.ts";
 import type { EditOptions } from "./types.ts";
 
 /** What is to be done about the arguments of a Docker daemon. */
@@ -18,10 +19,24 @@ export type Decision =
 export interface DaemonArguments {
   readonly entrypoint: readonly string[] | null;
   readonly command: readonly string[];
+  /** The daemon's version, where its image's tag tells. */
+  readonly major?: number | null;
+}
+
+/** dockerd takes a mirror URL with a path since this version; one before does not start with it. */
+const PATH_MAJOR = 25;
+
+/** Why a daemon of a known version would not start with this mirror; `null` where it would, or where that is not known. */
+export function refusesPath(major: number | null, mirror: Mirror): string | null {
+  if (!mirror.hasPath || major === null || major >= PATH_MAJOR) return null;
+  return `dockerd of version ${major} refuses a mirror URL with a path and does not start: take a dind image of version ${PATH_MAJOR} or later, or a mirror at the root of a host`;
 }
 
 /** Decides what sets the mirror of a Docker daemon that is started with these arguments. */
-export function decide({ entrypoint, command }: DaemonArguments, options: EditOptions): Decision {
+export function decide(
+  { entrypoint, command, major = null }: DaemonArguments,
+  options: EditOptions,
+): Decision {
   const { mirror, conflict } = options;
   const all = [...(entrypoint ?? []), ...command];
   const launch = findLaunch(entrypoint, command);
@@ -44,6 +59,8 @@ export function decide({ entrypoint, command }: DaemonArguments, options: EditOp
       "it reads a --config-file, and dockerd refuses to start where flag and file both set mirrors: set it in that file",
     );
   }
+  const refusal = refusesPath(major, mirror);
+  if (refusal !== null) return leave("old-dockerd", refusal);
   const ofEntrypoint = readFlagState(entrypoint ?? [], mirror).state;
   const state = readFlagState(command, mirror);
   if (ofEntrypoint === "ours" || state.state === "ours") return { action: "already" };

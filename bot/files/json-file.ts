@@ -15,6 +15,8 @@ export interface JsonProblem {
   readonly kind: "comment" | "trailing-comma" | "template" | "syntax" | "no-object";
   readonly line: number;
   readonly message: string;
+  /** What a tolerant reader makes of it, offsets included; `null` where that is nothing sure. */
+  readonly tolerated: JsonFile | null;
 }
 
 /** Reads strict JSON with an object at the top; says what stands in the way otherwise. */
@@ -27,9 +29,11 @@ export function readJson(source: string): JsonFile | JsonProblem {
   const [first] = strict;
   if (first === undefined && root?.type === "object") return { source, root, lineAt };
 
+  const tolerated =
+    errors.length === 0 && root?.type === "object" ? { source, root, lineAt } : null;
   const line = lineAt(first?.offset ?? 0);
   if (/\{\{|\{%|<%|\$\{/.test(source) && first !== undefined) {
-    return { kind: "template", line, message: "is a template, no JSON yet" };
+    return { kind: "template", line, message: "is a template, no JSON yet", tolerated: null };
   }
   if (errors.length > 0) {
     const code = errors[0] === undefined ? "" : printParseErrorCode(errors[0].error);
@@ -37,12 +41,14 @@ export function readJson(source: string): JsonFile | JsonProblem {
       kind: "syntax",
       line: lineAt(errors[0]?.offset ?? 0),
       message: `is no JSON (${code})`,
+      tolerated: null,
     };
   }
-  if (first === undefined) return { kind: "no-object", line: 1, message: "holds no JSON object" };
+  if (first === undefined)
+    return { kind: "no-object", line: 1, message: "holds no JSON object", tolerated };
   return printParseErrorCode(first.error) === "InvalidCommentToken"
-    ? { kind: "comment", line, message: "holds a comment, which JSON has not" }
-    : { kind: "trailing-comma", line, message: "has a comma before a closing bracket" };
+    ? { kind: "comment", line, message: "contains a comment, which JSON does not allow", tolerated }
+    : { kind: "trailing-comma", line, message: "has a comma before a closing bracket", tolerated };
 }
 
 /** Tells the two outcomes of {@link readJson} apart. */

@@ -1,3 +1,5 @@
+import ipaddr from "ipaddr.js";
+
 /** A mirror's address in the two forms that clients want. Made only by {@link parseMirror}. */
 export interface Mirror {
   /** With scheme, without a slash at the end: what dockerd takes. */
@@ -49,4 +51,21 @@ export function hideSecret(address: string): string {
   return address
     .replace(/\/t\/[a-z0-9]+$/, "/t/SECRET")
     .replace(/^(https?:\/\/)?[a-z0-9]{20,63}(?=\.)/, "$1SECRET");
+}
+
+/** Whether an address lets in whoever knows it: by its path, or by a first label as the mirror's wildcard has it. */
+export function holdsSecret({ url }: Mirror): boolean {
+  return /\/t\/[^/]/.test(url) || hideSecret(url) !== url;
+}
+
+/** Whether the host is the very machine, or container, that asks: a loopback address, or none in particular. */
+export function isLoopback({ url }: Mirror): boolean {
+  const host = new URL(url).hostname.replace(/^\[|\]$|\.$/g, "");
+  if (host === "localhost" || host.endsWith(".localhost")) return true;
+  return ipaddr.isValid(host) && ["loopback", "unspecified"].includes(ipaddr.process(host).range());
+}
+
+/** Host and port alone, as flags that name a registry want them. */
+export function bareHost({ url }: Mirror): string {
+  return new URL(url).host;
 }

@@ -1,5 +1,6 @@
 import type { AST } from "toml-eslint-parser";
 
+import { dindMajor } from "./dind.ts";
 import { type Decision, decide, describeDecision } from "./dind-decision.ts";
 import {
   type DataChange,
@@ -93,6 +94,9 @@ interface Place {
   readonly service: RunnerService;
 }
 
+/** Reasons that come with nothing to do by hand in this place. */
+const AS_IT_IS: ReadonlySet<string> = new Set(["other-mirror", "already-mirrored", "old-dockerd"]);
+
 function planService(
   toml: TomlFile,
   { runner, service }: Place,
@@ -100,12 +104,14 @@ function planService(
 ): Edit | Left | null {
   const line = toml.lineAt(service.table.node.range[0]);
   const leave = (code: string, reason: string): Left => ({
-    verdict: code === "other-mirror" || code === "already-mirrored" ? "leave" : "suggest",
+    verdict: AS_IT_IS.has(code) ? "leave" : "suggest",
     line,
     code,
     reason,
     attention: code !== "already-mirrored",
-    ...(code === "already-mirrored" ? {} : { snippet: mirrorArgument(options.mirror) }),
+    ...(code === "already-mirrored" || code === "old-dockerd"
+      ? {}
+      : { snippet: mirrorArgument(options.mirror) }),
   });
   const { name } = service;
   if (name === null)
@@ -131,7 +137,7 @@ function planService(
   }
   if (runner.daemonMount !== null)
     return planMounted(runner.daemonMount, { name, command }, { toml, file, options });
-  const decision = decide({ entrypoint, command }, options);
+  const decision = decide({ entrypoint, command, major: dindMajor(name, new Map()) }, options);
   if (decision.action === "already")
     return leave("already-mirrored", `${name} has this mirror already`);
   if (decision.action === "leave") return leave(decision.code, `${name}: ${decision.reason}`);

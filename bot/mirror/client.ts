@@ -100,7 +100,7 @@ export class MirrorClient {
       const sentence = this.#hasToken
         ? `${name} refuses the token in TIDEPOOL_TOKEN (${status} to GET ${path})`
         : `${name} wants a token (${status} to GET ${path}): set TIDEPOOL_TOKEN`;
-      throw new MirrorError(sentence, { status });
+      throw new MirrorError(sentence, { status, isUnconfigured: !this.#hasToken });
     }
     if (status !== 200) {
       const told = ApiError.safeParse(json).data?.errors[0]?.message ?? "";

@@ -163,10 +163,10 @@ function byDay({ buckets }: Stats): string[] {
 }
 
 const STATE_WORDS: Readonly<Record<ProjectState, string>> = {
-  bypassing: "**goes round the mirror**",
+  bypassing: "**bypasses the mirror**",
   unread: "could not be read",
   open: "merge request open",
-  unclear: "nothing proven",
+  unclear: "could not be verified",
   proven: "proven",
   held: "held by the mirror",
   quiet: "pulls nothing from Docker Hub in its jobs",
@@ -209,7 +209,7 @@ function bypasses({ projects: all, mirror }: Report): string[] {
   });
   if (more > 0) cells.push([`and ${more} more`, "", "", ""]);
   return [
-    "#### What goes round the mirror, and the edit that mends it",
+    "#### What bypasses the mirror, and the edit that mends it",
     "",
     ...table(["project", "for example in", "images", "edit"], cells),
   ];

@@ -51,16 +51,16 @@ export function headline({ summary }: Pick<Verification, "summary">): string {
   switch (state) {
     case "proven":
       if (through < judged)
-        return `${through} of ${all} came through the mirror; nothing is proven of the rest`;
+        return `${through} of ${all} came through the mirror; the rest could not be verified`;
       return judged === 1
         ? "The one Docker Hub image came through the mirror"
         : `All ${all} came through the mirror`;
     case "held":
       return `The mirror holds ${counts.held} of ${all} of this pipeline`;
     case "bypassed":
-      return `${counts.bypassed} of ${all} went round the mirror`;
+      return `${counts.bypassed} of ${all} bypassed the mirror`;
     case "unclear":
-      return `Nothing is proven about ${all}`;
+      return `${all} could not be verified`;
     case "nothing":
       return "No job of this pipeline pulled from Docker Hub by itself";
     default:

@@ -10,7 +10,7 @@ export interface Mend {
   readonly language: "yaml" | "json" | "toml";
 }
 
-/** Finds the edit for an image that went round the mirror; `null` for all others. */
+/** Finds the edit for an image that bypassed the mirror; `null` for all others. */
 export function mendFor({ image, job, verdict }: JudgedImage, mirror: Mirror): Mend | null {
   if (verdict !== "bypassed") return null;
   const has = (kind: NoteKind): boolean => job.trace.notes.some((note) => note.kind === kind);

@@ -3,8 +3,8 @@ import type { JudgedImage, Verdict } from "./verdict.ts";
 /**
  * What a pipeline comes to.
  *
- * `proven`: at least one image came through the mirror, and none went round it. `held`: the mirror has at least one,
- * and cannot say more. `bypassed`: at least one went round it. `unclear`: images were pulled, and nothing is proven.
+ * `proven`: at least one image came through the mirror, and none bypassed it. `held`: the mirror has at least one,
+ * and cannot say more. `bypassed`: at least one bypassed it. `unclear`: images were pulled, and nothing is proven.
  * `nothing`: no image of Docker Hub's was pulled where this repository has power.
  */
 export type State = "proven" | "held" | "bypassed" | "unclear" | "nothing";

@@ -49,7 +49,7 @@ export type Witness = LogWitness | CatalogWitness;
 
 /**
  * `cached`: served from cache. `first`: through the mirror for the first time. `stale`: from cache while Docker Hub was
- * away. `held`: the mirror has it, and can say no more. `bypassed`: went round the mirror. `local`: nothing was pulled.
+ * away. `held`: the mirror has it, and can say no more. `bypassed`: it passed the mirror by. `local`: nothing was pulled.
  * `runner`: pulled by the runner, where this repository has no power. `failed`: the pull failed. `unknown`: cannot be
  * said. `out-of-scope`: not Docker Hub's.
  */

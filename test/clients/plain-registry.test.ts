@@ -37,7 +37,7 @@ describe.skipIf(!hasDaemons)("Debian's docker-registry in proxy mode (skipped wi
     await rm(folder, { recursive: true, force: true });
   });
 
-  it("proves what it holds in weaker words, and shows what went round it", async () => {
+  it("proves what it holds in weaker words, and shows what bypassed it", async () => {
     const through = await pull(join(folder, "d1"), proxy, "alpine:3");
     // Another mirror in front: for this one as good as Docker Hub itself.
     const round = await pull(join(folder, "d2"), hub, "redis:7");
@@ -53,7 +53,7 @@ describe.skipIf(!hasDaemons)("Debian's docker-registry in proxy mode (skipped wi
       "alpine:3  held by the mirror (through: its repository is in the mirror's catalog)",
     );
     expect(result.stdout).toContain(
-      "redis:7  round the mirror (round: it was downloaded in this job",
+      "redis:7  bypassed the mirror (round: it was downloaded in this job",
     );
     expect(story.merge.notes[0]?.body).toContain("**this shows less**");
     expect(story.merge.notes[0]?.body).not.toContain("from cache.");

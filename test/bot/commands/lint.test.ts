@@ -60,6 +60,21 @@ describe("the rules", () => {
     }
   });
 
+  it.each([
+    [
+      "a comment",
+      '{\n  // here\n  "registry-mirror": ["https://m.example"]\n}\n',
+      "daemon-comment",
+    ],
+    ["a comma", '{\n  "debug": true,\n  "registry-mirror": [],\n}\n', "daemon-invalid-json"],
+  ])("name what else is wrong beside %s that dockerd refuses", async (_, source, rule) => {
+    const found = await lintRepository(createMemoryFiles({ "daemon.json": source }), { mirror });
+    expect(found.map((item) => item.rule).toSorted()).toEqual(
+      [rule, "daemon-singular-key"].toSorted(),
+    );
+    expect(found.find((item) => item.rule === "daemon-singular-key")?.line).toBe(3);
+  });
+
   it("all have a case", () => {
     expect(Object.keys(RULES).filter((id) => !LINT_CASES.some(({ rule }) => rule === id))).toEqual(
       [],

@@ -119,7 +119,7 @@ describe("tidepool report on a group", () => {
     const body = issue?.description ?? "";
     for (const row of [
       /`acme\/proven`\].* \| proven \| \[pipeline #\d+\]/,
-      /`acme\/round`\].* \| \*\*goes round the mirror\*\* \| \[pipeline #\d+\]/,
+      /`acme\/round`\].* \| \*\*bypasses the mirror\*\* \| \[pipeline #\d+\]/,
       /`acme\/quiet`\].* \| pulls nothing from Docker Hub in its jobs/,
       /`acme\/open`\].* \| merge request open \| \[!1\]/,
       /`acme\/no`\].* \| opted out \| \[!1\]/,

@@ -73,7 +73,7 @@ describe("a mirror of another make", () => {
     expect(result.exitCode).toBe(1);
     const body = story.merge.notes[0]?.body ?? "";
     expect(body).toContain("has no pull log, only a catalog: **this shows less**");
-    expect(body).toContain("1 round the mirror, 1 held by the mirror.");
+    expect(body).toContain("1 bypassed the mirror, 1 held by the mirror.");
     expect(body).not.toContain("served from cache");
   });
 });
@@ -81,6 +81,7 @@ describe("a mirror of another make", () => {
 async function failing(
   change: (story: VerifyStory) => Promise<void> | void,
   argv: readonly string[] = MR,
+  { exitCode = 1, env = {} }: { exitCode?: number; env?: Record<string, string> } = {},
 ): Promise<string> {
   const story = await start();
   story.addPipeline([pullJob("alpine:3", "aa")]);
@@ -88,19 +89,23 @@ async function failing(
   await story.verify(MR);
   const standing = story.merge.notes.map(({ body }) => body);
   await change(story);
-  const error = await story.verify(argv).then(
+  const error = await story.verify(argv, env).then(
     () => new Error("did not fail"),
     (cause: unknown) => cause as Error & { exitCode?: number },
   );
-  expect(error).toMatchObject({ exitCode: 1 });
+  expect(error).toMatchObject({ exitCode });
   expect(story.merge.notes.map(({ body }) => body)).toEqual(standing);
   return error.message
     .replaceAll(story.setup.gitlab.url, "GITLAB")
     .replaceAll(story.mirror.url, "MIRROR");
 }
 
+function refuse({ mirror }: VerifyStory): void {
+  mirror.state.token = "new";
+}
+
 describe("when something is away", () => {
-  it("says so in one sentence, ends with 1, and leaves the last comment standing", async () => {
+  it("says so in one sentence, ends with 1, or 2 for want of a setting, and leaves the last comment standing", async () => {
     expect(await failing(({ mirror }) => mirror.close())).toBe(
       "the mirror at MIRROR cannot be reached: ECONNREFUSED",
     );
@@ -108,8 +113,11 @@ describe("when something is away", () => {
     expect(await failing(({ mirror }) => void (mirror.state.fault = { status: 500 }))).toBe(
       "the mirror at MIRROR answered 500 to GET /api/catalog",
     );
-    expect(await failing(({ mirror }) => void (mirror.state.token = "new"))).toBe(
+    expect(await failing(refuse, MR, { exitCode: 2 })).toBe(
       "the mirror at MIRROR wants a token (403 to GET /api/catalog): set TIDEPOOL_TOKEN",
+    );
+    expect(await failing(refuse, MR, { env: { TIDEPOOL_TOKEN: "old" } })).toBe(
+      "the mirror at MIRROR refuses the token in TIDEPOOL_TOKEN (403 to GET /api/catalog)",
     );
     expect(await failing(({ setup }) => void (setup.token.revoked = true))).toBe(
       "GITLAB does not accept GITLAB_TOKEN (invalid_token: Token was revoked. You have to re-authorize from the user.); it may be mistyped, expired or revoked",

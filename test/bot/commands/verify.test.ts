@@ -72,7 +72,7 @@ describe("tidepool verify on a merge request", () => {
     expect(comment).toContain("### The one Docker Hub image came through the mirror");
     const link = `[What it rests on](${story.setup.gitlab.url}/acme/shop/-/merge_requests/1#note_${story.merge.notes[0]?.id}).`;
     expect(flips).toEqual([
-      `Tidepool: 1 of 1 Docker Hub image went round the mirror. ${link}`,
+      `Tidepool: 1 of 1 Docker Hub image bypassed the mirror. ${link}`,
       `Tidepool: The one Docker Hub image came through the mirror. ${link}`,
     ]);
   });
@@ -100,7 +100,7 @@ describe("tidepool verify on a merge request", () => {
         name: "tidepool/verify",
         state: "failed",
         pipelineId: pipeline.id,
-        description: "1 of 1 Docker Hub image went round the mirror",
+        description: "1 of 1 Docker Hub image bypassed the mirror",
       },
     ]);
     expect(story.project.pipelines).toHaveLength(1);
@@ -111,7 +111,7 @@ describe("tidepool verify on a merge request", () => {
     story.addPipeline([pullJob("alpine:3", "aa")]);
     expect((await story.verify([...MR, "--advisory"])).exitCode).toBe(0);
     expect(story.project.statuses[0]?.state).toBe("success");
-    expect(story.merge.notes[0]?.body).toContain("went round the mirror");
+    expect(story.merge.notes[0]?.body).toContain("bypassed the mirror");
   });
 
   it("puts one measured line into the onboarding merge request's description, and keeps the rest", async () => {

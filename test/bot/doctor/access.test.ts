@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { createTarget } from "../../../bot/doctor/target.ts";
 import { parseMirror } from "../../../bot/files/mirror.ts";
@@ -53,8 +54,37 @@ it("is refused with a wrong secret, which is not printed, and pulls nothing", as
   expect(found.exitCode).toBe(1);
   expect(found.mirror).toBe(`${mirror.url.origin}/t/***`);
   expect(found.checks["access"]?.detail).toBe("refused with the secret (403)");
+  // The ping is answered to anybody: the secret alone is at fault.
+  expect(found.checks["api"]).toMatchObject({
+    status: "ok",
+    detail: expect.stringMatching(/^registry\/2\.0, \d+ ms; refused with the secret \(403\)$/),
+  });
+  expect(found.stdout).not.toContain("answer the bare /v2/");
   expect(found.stdout).not.toContain(WRONG);
   expect(hub.log).toEqual([]);
+});
+
+it("says that the bare ping is refused as well, where it is", async () => {
+  const { origin } = await serve((_, response) => void response.writeHead(403).end());
+  const found = await diagnose(`${origin}/t/${WRONG}`);
+  expect(found.checks["api"]).toMatchObject({ status: "warning" });
+  expect(found.checks["api"]?.advice).toContain("answer the bare /v2/ to anybody");
+});
+
+it.each([
+  ["is a web page", (response: ServerResponse) => void response.end("<html></html>")],
+  ["breaks off", (response: ServerResponse) => void response.destroy()],
+])("blames the secret, and not what stands at the address without it and %s", async (_, bare) => {
+  const { origin } = await serve((request, response) => {
+    if (request.url?.startsWith("/t/") === true) response.writeHead(403).end();
+    else bare(response);
+  });
+  const found = await diagnose(`${origin}/t/${WRONG}`);
+  expect(found.checks["api"]).toMatchObject({
+    status: "warning",
+    detail: "GET /v2/ is refused with the secret (403), and without it no registry answers",
+  });
+  expect(found.checks["access"]?.detail).toBe("refused with the secret (403)");
 });
 
 it("is refused without a secret, and told how to come in", async () => {

@@ -25,6 +25,10 @@ describe("a mirror that cannot be reached", () => {
     const { reach, ...others } = statuses(found);
     expect(reach).toBe("failed");
     expect(new Set(Object.values(others))).toEqual(new Set(["unknown"]));
+    const details = Object.values(found.checks).slice(1);
+    expect(details.map(({ detail }) => detail)).toEqual(
+      details.map(() => "not tried, since reach failed"),
+    );
   });
 
   it("under a name that is none says so", async () => {

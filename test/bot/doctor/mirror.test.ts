@@ -46,6 +46,7 @@ describe("a mirror that works", () => {
       clock: "unknown",
       version: "ok",
     });
+    expect(found.checks["clock"]?.detail).toContain("no Date to compare, as is usual");
     expect(found.exitCode).toBe(0);
     expect(found.checks["pull"]?.measured).toMatchObject({ outcome: "MISS", againOutcome: "HIT" });
     expect(found.checks["quota"]?.measured).toMatchObject({ limit: 100 });

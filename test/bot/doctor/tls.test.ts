@@ -46,6 +46,7 @@ describe("a mirror's certificate", () => {
       expect(found.checks["tls"]?.detail).toBe(`no trusted connection: ${code}`);
       expect(found.checks["tls"]?.advice).toContain(advice);
       expect(found.checks["access"]?.status).toBe("unknown");
+      expect(found.checks["clock"]?.detail).toBe("not tried, since tls failed");
       expect(seen).toEqual([]);
     },
   );

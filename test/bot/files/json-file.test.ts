@@ -44,7 +44,7 @@ describe("a JSON file", () => {
     expect(readJson(source)).toMatchObject({
       kind,
       line,
-      message: expect.stringMatching(/^(?:is|has|holds) (?:a|no) \w+/),
+      message: expect.stringMatching(/^(?:is|has|holds|contains) (?:a|no) \w+/),
     });
   });
 

@@ -166,7 +166,7 @@ describe("a line that shows Docker Hub being asked", () => {
 describe("what the runner pulls", () => {
   const log = `Using Docker executor with image alpine:3 ...\nPulling docker image alpine:3 ...\nUsing docker image sha256:${"1".repeat(64)} for alpine:3 with digest alpine@${digest("aa")} ...`;
 
-  it("is out of this repository's power without a record, and never a failure", () => {
+  it("is a matter of the runner without a record, and never a failure", () => {
     const images = judge([job(log)], witness([]), MIRROR);
     expect(verdicts(images)).toEqual(["alpine:3 runner no-record-of-runner"]);
     expect(summarise(images).state).toBe("nothing");
