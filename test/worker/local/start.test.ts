@@ -79,6 +79,11 @@ test.each([
   await expect(ended).rejects.toThrow(new RegExp(`ended with 2: [^]*${name}`));
 });
 
+test("a wrong variable in the environment stops it as well", async () => {
+  const ended = spawnMirror(["--port", "0", "--data", data], { TAG_TTL_SECONDS: "abc" });
+  await expect(ended).rejects.toThrow(/ended with 2: [^]*TAG_TTL_SECONDS/);
+});
+
 test("looks after its store from the start", async () => {
   await start();
   const day = new Date().toISOString().slice(0, 10);
