@@ -77,6 +77,7 @@ export function createApp<Bindings extends object>(
     return await getStatusPage(routesOf(context), context.req.raw, {
       isClosed: deps.access.isClosed,
       hasTokens: deps.access.hasTokens,
+      needsSecret: deps.access.needsSecret,
       canLogOut: !deps.admin.admin.isOpen,
     });
   });

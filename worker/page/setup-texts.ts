@@ -105,8 +105,8 @@ export function listSetups(mirror: MirrorAddress): string {
   return lines.join("");
 }
 
-/** Older ones refuse a mirror with a path. */
-const WITH_SECRET = "dockerd 25 or later";
+/** What a dockerd has to be to take a mirror with a path. */
+export const WITH_SECRET = "dockerd 25 or later";
 
 function hasSecret({ location, host }: MirrorAddress): boolean {
   return location !== host;

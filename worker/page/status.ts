@@ -41,6 +41,8 @@ export interface StatusView {
   readonly isClosed: boolean;
   /** Whether clients may come by a secret, which the texts on the page do not have. */
   readonly hasTokens: boolean;
+  /** Whether no client may come without one: a text that lacks it would quietly leave the mirror unused. */
+  readonly needsSecret: boolean;
   /** Whether a login opened the page. */
   readonly canLogOut: boolean;
 }

@@ -17,7 +17,7 @@ const MAX_NAMES = 100;
 export async function getStatusPage(
   deps: RouteDeps,
   request: Request,
-  ways: Pick<StatusView, "isClosed" | "hasTokens" | "canLogOut">,
+  ways: Pick<StatusView, "isClosed" | "hasTokens" | "needsSecret" | "canLogOut">,
 ): Promise<Response> {
   const mirror = readMirrorAddress(request);
   const activity = await readActivity(deps);

@@ -12,6 +12,7 @@ import {
 } from "../../../worker/page/format.ts";
 import { html, trusted } from "../../../worker/page/html.ts";
 import { renderStatusPage } from "../../../worker/page/status-page.ts";
+import { SETUPS } from "../../../worker/page/setup-texts.ts";
 import { STYLE } from "../../../worker/page/style.ts";
 import {
   HOSTILE,
@@ -225,6 +226,19 @@ describe("the page", () => {
   test("shows a client what to paste, whatever is known", () => {
     for (const activity of ["none", "unreadable", noActivity()] as const)
       expect(words(activity)).toContain("Goes into /etc/docker/daemon.json, then reload dockerd.");
+  });
+
+  test("has a place for the secret in every text where nobody comes without one", () => {
+    const page = renderStatusPage({ ...view(noActivity()), needsSecret: true });
+    const texts = [...page.matchAll(/<pre[^>]*><code>(.*?)<\/code>/gs)].map(
+      ([, text]) => text ?? "",
+    );
+    expect(texts).toHaveLength(SETUPS.length);
+    for (const text of texts) expect(text).toContain("mirror.example.com/t/SECRET");
+    expect(page).toContain("then reload dockerd (dockerd 25 or later).");
+    expect(page).toContain("https://mirror.example.com/t/SECRET/setup");
+    // They would lead to texts without one.
+    expect(page).not.toContain('href="setup');
   });
 
   test("of hostile names stays small and holds none of them as markup", () => {

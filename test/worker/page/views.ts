@@ -106,6 +106,7 @@ export function view(activity: StatusView["activity"], repositories: string[] = 
     repositories,
     isClosed: false,
     hasTokens: true,
+    needsSecret: false,
     canLogOut: false,
   };
 }
