@@ -33,7 +33,7 @@ const CLOSED = html`<p class="notice bad">
 
 /** Renders the whole document. */
 export function renderStatusPage(view: StatusView): string {
-  const { activity, now, mirror, version } = view;
+  const { activity, now, mirror, upstream, version } = view;
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -47,7 +47,11 @@ export function renderStatusPage(view: StatusView): string {
       <body>
         <header>
           <h1>Tidepool</h1>
-          <p class="muted">A mirror of Docker Hub at <code>${mirror.host}</code></p>
+          <p class="muted">
+            A mirror of Docker
+            Hub${upstream === null ? null : html` (<code>UPSTREAM</code> is <code>${upstream}</code>)`}
+            at <code>${mirror.host}</code>
+          </p>
           ${view.isClosed ? CLOSED : null} ${renderHealth(view)}
         </header>
         <main>

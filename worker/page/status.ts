@@ -32,6 +32,8 @@ export interface Activity {
 export interface StatusView {
   readonly now: number;
   readonly mirror: MirrorAddress;
+  /** The host that is asked in Docker Hub's place; `null` where none is. */
+  readonly upstream: string | null;
   readonly version: string;
   /** `none` where no log is kept, `unreadable` where it could not be read this time. */
   readonly activity: Activity | "none" | "unreadable";

@@ -36,6 +36,13 @@ function words(activity: Activity | "none" | "unreadable", stored: string[] = []
     .replaceAll(/\s+/g, " ");
 }
 
+/** The same of a page whose Docker Hub is another. */
+function headOf(name: string | null): string {
+  return renderStatusPage({ ...view(noActivity()), upstream: name })
+    .replaceAll(/<[^>]+>/g, "")
+    .replaceAll(/\s+/g, " ");
+}
+
 describe("html", () => {
   test("escapes what is put in and keeps what is written", () => {
     const text = `<a b="c" d='e'>&`;
@@ -226,6 +233,13 @@ describe("the page", () => {
   test("shows a client what to paste, whatever is known", () => {
     for (const activity of ["none", "unreadable", noActivity()] as const)
       expect(words(activity)).toContain("Goes into /etc/docker/daemon.json, then reload dockerd.");
+  });
+
+  test("names whom it asks in Docker Hub's place, where that is another", () => {
+    expect(headOf("hub.example.com:5000")).toContain(
+      "A mirror of Docker Hub (UPSTREAM is hub.example.com:5000) at mirror.example.com",
+    );
+    expect(headOf(null)).toContain("A mirror of Docker Hub at mirror.example.com");
   });
 
   test("has a place for the secret in every text where nobody comes without one", () => {

@@ -101,6 +101,7 @@ export function view(activity: StatusView["activity"], repositories: string[] = 
   return {
     now: NOW,
     mirror,
+    upstream: null,
     version: "0.1.0",
     activity,
     repositories,
