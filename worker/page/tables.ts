@@ -60,6 +60,11 @@ export function renderLatestPulls({ latestPulls: pulls, ...log }: Activity, now:
       confirmed it. <b>stale</b>: from the store, while the registry could not confirm it.
       <b>miss</b>: fetched from the registry.
     </p>
+    <p class="muted">
+      A pull is a manifest that was sent. Docker asks for the tag by HEAD, then fetches by digest:
+      its pulls of a stored image are hits even while the registry is away. A Docker that has the
+      manifest already asks for layers alone, which counts as no pull.
+    </p>
     <p class="muted">${describeLog(log)}</p>`;
 }
 

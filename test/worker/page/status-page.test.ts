@@ -173,6 +173,26 @@ describe("the page", () => {
     expect(failing("of another age")).toContain("does not answer as a registry should.");
   });
 
+  test("says whom it concerns where one other registry alone fails", () => {
+    const { day, ...rest } = noActivity();
+    const failure = { kind: "unreachable", sinceMs: NOW, lastMs: NOW };
+    const failing = (...names: string[]): string => {
+      const upstreams = names.map((name) => upstream({ upstream: name, failure }));
+      return words({ ...rest, day: { ...day, upstreams } });
+    };
+    expect(failing("ghcr.io")).toContain(
+      "This concerns ghcr.io alone: its stored images are still served;",
+    );
+    for (const several of [["docker.io"], ["docker.io", "ghcr.io"], ["ghcr.io", "quay.io"]])
+      expect(failing(...several)).not.toContain("This concerns");
+  });
+
+  test("says what a pull is, which a hit without the registry has to do with", () => {
+    expect(words(littleActivity())).toContain(
+      "A pull is a manifest that was sent. Docker asks for the tag by HEAD, then fetches by digest:",
+    );
+  });
+
   test("says that all is well when it is", () => {
     expect(words(littleActivity())).toContain("All is well. Docker Hub answers.");
   });
