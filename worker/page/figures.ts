@@ -144,8 +144,8 @@ function describeFailure({ upstream, answeredAtMs, failure }: UpstreamHealth, no
       ? "It has not answered yet"
       : html`It last answered ${ago(answeredAtMs, now)}`;
   return html`<p>
-    <strong><bdi>${nameRegistry(upstream)}</bdi> ${what}.</strong> It began ${ago(sinceMs, now)} and
-    was last so ${ago(lastMs, now)}. ${answered}.
+    <strong><bdi>${nameRegistry(upstream)}</bdi> ${what}.</strong> First seen ${ago(sinceMs, now)},
+    last seen ${ago(lastMs, now)}. ${answered}.
   </p>`;
 }
 

@@ -97,8 +97,14 @@ describe("figures", () => {
     [0, 0, null],
     [0, 3, "0 %"],
     [1, 3, "33.3 %"],
+    [2, 3, "66.7 %"],
+    [1, 2, "50 %"],
+    [1, 10_000, "0 %"],
     [9999, 10_000, "99.9 %"],
+    [99_999, 100_000, "99.9 %"],
     [3, 3, "100 %"],
+    [10_001, 10_000, "100 %"],
+    [3, 2, "150 %"],
     [Number.MAX_SAFE_INTEGER, 1, "over 1000 %"],
   ])("%i of %i is %s", (part, whole, text) => {
     expect(formatShare(part, whole)).toBe(text);
@@ -154,10 +160,10 @@ describe("the page", () => {
   test("says in words which registries fail, since when, and what that means", () => {
     const text = words(muchActivity());
     expect(text).toContain(
-      "Docker Hub refuses pulls: its limit is used up. It began 34 minutes ago and was last so 2 minutes ago. It last answered 35 minutes ago.",
+      "Docker Hub refuses pulls: its limit is used up. First seen 34 minutes ago, last seen 2 minutes ago. It last answered 35 minutes ago.",
     );
     expect(text).toContain(
-      "ghcr.io cannot be reached. It began 3 hours ago and was last so 60 minutes ago. It has not answered yet.",
+      "ghcr.io cannot be reached. First seen 3 hours ago, last seen 60 minutes ago. It has not answered yet.",
     );
     expect(text).toContain("What is not stored cannot be pulled until this is over.");
     expect(text).not.toContain("All is well");
@@ -225,6 +231,33 @@ describe("the page", () => {
     // As dockerd pulls: the tag was asked for by HEAD.
     expect(text).toContain("quay.io/library/alpine:3.20@sha256:4f4f4f4f4f4f ");
     expect(text).toContain("ghcr.io/library/alpine:3.20");
+  });
+
+  test("names Docker shortly, with the whole of its name at hand, and others as they are", () => {
+    const agents = [
+      "docker/20.10.24 go/go1.19 os/linux arch/amd64",
+      "containerd/v2.1.0",
+      "skopeo/1",
+    ];
+    const latestPulls = agents.map((userAgent, n) =>
+      pull(n, { client: { address: "", userAgent } }),
+    );
+    const page = renderStatusPage(view({ ...littleActivity(), latestPulls }));
+    expect(page).toContain(`<bdi title="${agents[0]}">docker/20.10.24</bdi>`);
+    expect(page).toContain("<bdi>containerd/v2.1.0</bdi>");
+    expect(page).toContain("<bdi>skopeo/1</bdi>");
+  });
+
+  test("has under a week's chart a label for each of its days", () => {
+    const labels = [
+      ...renderStatusPage(view(littleActivity())).matchAll(/<div class="span[^>]*>(.*?)<\/div>/gs),
+    ].map(([, spans]) =>
+      [...(spans ?? "").matchAll(/<span>(.*?)<\/span>/g)].map(([, label]) => label),
+    );
+    expect(labels).toEqual([
+      ["09:30", "15:30", "21:30", "03:30", "now"],
+      ["Mon 16", "Tue 17", "Wed 18", "Thu 19", "Fri 20", "Sat 21", "Sun 22", "Mon 23"],
+    ]);
   });
 
   test("says since when the log is complete, and what is lost of it", () => {
