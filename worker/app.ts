@@ -32,6 +32,8 @@ export interface AppDeps<Bindings extends object> {
   readonly log: ((record: RequestRecord) => void) | null;
   /** Cloudflare's id of the deployed version; `null` anywhere else. */
   readonly version: string | null;
+  /** The host that is asked in Docker Hub's place; `null` where none is. */
+  readonly upstream: string | null;
   readonly api: () => ApiDeps;
   readonly routes: (env: Bindings, request: RequestParts) => RouteDeps;
 }
@@ -75,8 +77,10 @@ export function createApp<Bindings extends object>(
     if (form !== null) return form;
     context.set("identity", ADMIN);
     return await getStatusPage(routesOf(context), context.req.raw, {
+      upstream: deps.upstream,
       isClosed: deps.access.isClosed,
       hasTokens: deps.access.hasTokens,
+      needsSecret: deps.access.needsSecret,
       canLogOut: !deps.admin.admin.isOpen,
     });
   });

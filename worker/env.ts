@@ -132,6 +132,12 @@ export function parseConfig(env: Env): Config {
   };
 }
 
+/** Names the host that stands for Docker Hub by `UPSTREAM`; `null` where it is Docker Hub's own. */
+export function nameUpstream({ registries }: Pick<Config, "registries">): string | null {
+  const url = registries.find(({ name }) => name === DOCKER_HUB)?.url;
+  return url === undefined || url.host === new URL(DEFAULT_UPSTREAM).host ? null : url.host;
+}
+
 function readDockerHub(env: Env): Registry {
   const url = parseApiUrl(env.UPSTREAM ?? DEFAULT_UPSTREAM, refuseBy("UPSTREAM"));
   return { name: DOCKER_HUB, url, realms: null, credentials: readCredentials(env) };

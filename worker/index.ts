@@ -1,5 +1,5 @@
 import { type RequestParts, createApp } from "./app.ts";
-import { ConfigError, type Env } from "./env.ts";
+import { ConfigError, type Env, nameUpstream } from "./env.ts";
 import type { Digest } from "./oci/digest.ts";
 import { withinReach } from "./routes/within-reach.ts";
 import { type Parts, createParts } from "./parts.ts";
@@ -32,6 +32,7 @@ const worker: ExportedHandler<Env> = {
       access: parts.access,
       // At Cloudflare its log is where to look; on a machine of one's own the terminal is better left alone.
       log: parts.config.local ? null : logRequest,
+      upstream: nameUpstream(parts.config),
       version: env.CF_VERSION_METADATA?.id ?? null,
       admin: { admin: parts.admin, local: parts.config.local, now: Date.now },
       api: () => createApiDeps(parts),

@@ -75,6 +75,21 @@ describe.skipIf(!hasBrowser)(
       expectNoComplaint();
     });
 
+    it("of a mirror without the secret, says how it is set, under its own policy", async () => {
+      const closed = await startTestMirror({ UPSTREAM: "http://127.0.0.1:9", ACCESS: "" });
+      try {
+        await page.goto(closed.url.href);
+        await keep("closed");
+        expect(await page.locator("main").innerText()).toContain("ADMIN_TOKEN=… npm start");
+        const edge = "getComputedStyle(document.querySelector('.notice')).borderLeftStyle";
+        expect(await page.evaluate(edge)).toBe("solid");
+        expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
+        expectNoComplaint();
+      } finally {
+        await closed.stop();
+      }
+    });
+
     it("takes no form from another origin", async () => {
       // The same machine by another name is another site.
       const elsewhere = mirror.url.href.replace("127.0.0.1", "localhost");

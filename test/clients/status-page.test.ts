@@ -18,6 +18,7 @@ const VIEWS: Readonly<Record<string, () => StatusView>> = {
   unreadable: () => views.view("unreadable", ["library/alpine"]),
   "no-data": () => views.view(views.noActivity()),
   closed: () => ({ ...views.view(views.noActivity()), isClosed: true }),
+  "tokens-alone": () => ({ ...views.view(views.noActivity()), needsSecret: true }),
   "little-data": () => views.view(views.littleActivity()),
   "much-data": () => views.view(views.muchActivity()),
   hostile: () => views.view(views.hostileActivity(), views.HOSTILE),

@@ -17,9 +17,15 @@ export interface MirrorProcess {
   kill(): Promise<void>;
 }
 
-/** Starts the mirror as a user would, on the given arguments. */
-export async function spawnMirror(args: readonly string[]): Promise<MirrorProcess> {
-  const child = spawn(process.execPath, [START, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+/** Starts the mirror as a user would, on the given arguments and with more in the environment. */
+export async function spawnMirror(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<MirrorProcess> {
+  const child = spawn(process.execPath, [START, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...environment },
+  });
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (bytes: Buffer) => (output += bytes.toString()));

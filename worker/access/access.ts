@@ -51,6 +51,12 @@ export class Access {
     return !this.#table.isEmpty;
   }
 
+  /** Whether nobody comes without a secret. */
+  get needsSecret(): boolean {
+    const { open, ranges } = this.#options.rules;
+    return !open && ranges.length === 0 && this.hasTokens;
+  }
+
   /** Whether no rule lets anybody in. */
   get isClosed(): boolean {
     const { open, ranges, tokens } = this.#options.rules;

@@ -16,6 +16,7 @@ import type {
 } from "./ledger.ts";
 import { MAX_PAGE_TAGS, MAX_TAGS, formatPullId } from "./ledger.ts";
 import { unpackPulls } from "./batch.ts";
+import { isDoctor, leaveOutProbes } from "./probes.ts";
 import { UpstreamHours, addUpstreamHours } from "./upstream-sums.ts";
 import type { Tag } from "../oci/tag.ts";
 import { UpstreamTally } from "./upstreams.ts";
@@ -70,7 +71,8 @@ export class MemoryLedger implements Ledger {
       }
     }
     for (const blob of batch.blobs) this.#join(blob);
-    for (const [startMs, sums] of sumByHour(batch, pulls)) {
+    const counted = leaveOutProbes({ batch, pulls });
+    for (const [startMs, sums] of sumByHour(counted.batch, counted.pulls)) {
       const known = this.#hours.get(startMs) ?? noSums();
       addSums(known, sums);
       this.#hours.set(startMs, known);
@@ -79,7 +81,7 @@ export class MemoryLedger implements Ledger {
       if ((this.#quotas.get(quota.credential)?.seenAtMs ?? 0) <= quota.seenAtMs)
         this.#quotas.set(quota.credential, quota);
     for (const told of batch.upstreams) this.#upstreams.add(told);
-    addUpstreamHours(this.#upstreamHours, batch, pulls);
+    addUpstreamHours(this.#upstreamHours, counted.batch, counted.pulls);
     for (const { upstream } of this.#upstreamHours.list())
       this.#upstreams.add({ upstream, answeredMs: 0, allowedMs: 0, failures: [] });
     this.#lose(batch);
@@ -170,11 +172,15 @@ export class MemoryLedger implements Ledger {
     // Stable: pulls of one millisecond stay in the order they came in.
     this.#pulls.sort((a, b) => a.timeMs - b.timeMs);
     const row = this.#row(pull);
+    if (!isDoctor(client)) this.#count(row, event);
+    if (tag !== null) this.#see({ ...pull, tag, digest }, timeMs);
+  }
+
+  #count(row: Row, { timeMs, outcome }: PullEvent): void {
     row.firstPullMs = Math.min(row.firstPullMs ?? timeMs, timeMs);
     row.lastPullMs = Math.max(row.lastPullMs ?? timeMs, timeMs);
     if (outcome === "miss") row.misses += 1;
     else row.hits += 1;
-    if (tag !== null) this.#see({ ...pull, tag, digest }, timeMs);
   }
 
   #see(seen: SeenTag, pulledMs: number | null): void {

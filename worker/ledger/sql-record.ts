@@ -2,6 +2,7 @@ import { OUTCOMES, type PackedPull } from "./batch.ts";
 import type { LedgerBatch, RepositoryId, Sums } from "./ledger.ts";
 import { sliceJson } from "./json-slices.ts";
 import { recordNames } from "./sql-content.ts";
+import { leaveOutProbes } from "./probes.ts";
 import { joinBlobs } from "./sql-join.ts";
 import type { Sql } from "./sql-schema.ts";
 import { recordUpstreamSums, recordUpstreams } from "./sql-upstreams.ts";
@@ -28,7 +29,8 @@ interface Ids {
  * @param pulls - the batch's own, unpacked
  */
 export function recordBatch(sql: Sql, batch: LedgerBatch, pulls: Pulls): void {
-  const repositories = recordRepositories(sql, batch, pulls);
+  const counted = leaveOutProbes({ batch, pulls });
+  const repositories = recordRepositories(sql, batch, counted.pulls);
   const manifests = recordManifests(sql, batch, repositories);
   const ids = { repositories, manifests, clients: recordClients(sql, batch, pulls) };
   recordPulls(sql, pulls, ids);
@@ -36,7 +38,7 @@ export function recordBatch(sql: Sql, batch: LedgerBatch, pulls: Pulls): void {
   for (const [place, seen] of batch.manifests.entries()) recordNames(sql, seen, manifests[place]);
   // After the pulls and names of the same batch, which they belong to.
   joinBlobs(sql, batch.blobs);
-  recordSums(sql, batch, pulls);
+  recordSums(sql, counted.batch, counted.pulls);
 }
 
 type Pulls = readonly PackedPull[];

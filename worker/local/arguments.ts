@@ -28,8 +28,9 @@ export const USAGE = `Usage: npm start [-- options]
   --help              this text
 
 Example: npm start -- --port 5000 --var TAG_TTL_SECONDS=300
-DOCKERHUB_USERNAME, DOCKERHUB_TOKEN, ACCESS_TOKENS and ADMIN_TOKEN are also taken from the environment, and so are the
-variables that UPSTREAMS names for a registry's username and token.
+Each of these variables is also taken from the environment, where no --var gives it, and so are those that UPSTREAMS
+names for a registry's username and token. An empty one counts as not set. Secrets are best given so: arguments show
+in every process list.
 `;
 
 const VARIABLES: ReadonlySet<string> = new Set([
@@ -51,9 +52,6 @@ const VARIABLES: ReadonlySet<string> = new Set([
   "STORAGE_LIMIT_BYTES",
 ]);
 
-/** Taken from the environment too: a secret in the arguments shows in every process list. */
-const SECRETS = ["DOCKERHUB_USERNAME", "DOCKERHUB_TOKEN", "ACCESS_TOKENS", "ADMIN_TOKEN"];
-
 /**
  * Reads the arguments of `npm start`.
  *
@@ -72,8 +70,10 @@ export function parseArguments(
     const [, name = pair, value = ""] = /^([^=]+)=(.*)$/s.exec(pair) ?? [];
     return [name, value];
   });
-  const named = readSecretNames(given.find(([name]) => name === "UPSTREAMS")?.[1]);
-  for (const name of [...SECRETS, ...named]) {
+  const upstreams = given.findLast(([name]) => name === "UPSTREAMS")?.[1];
+  const named = readSecretNames(upstreams ?? environment["UPSTREAMS"]);
+  // By these names alone, and not by a prefix: a shell has much that is none of the mirror's business.
+  for (const name of [...VARIABLES, ...named]) {
     const value = environment[name];
     if (value !== undefined && value !== "") variables[name] = value;
   }

@@ -6,8 +6,9 @@
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { USAGE, UsageError, parseArguments } from "./arguments.ts";
+import { renderBanner } from "./banner.ts";
 import { type LocalMirror, startMirror } from "./mirror.ts";
-import { isPortFree } from "./port.ts";
+import { findObstacle } from "./port.ts";
 
 /** As often as wrangler.toml has it. */
 const UPKEEP_EVERY_MS = 3_600_000;
@@ -29,8 +30,8 @@ async function main(): Promise<void> {
   const { host, port } = options;
   const data = resolve(options.data);
   mkdirSync(data, { recursive: true });
-  if (port !== 0 && !(await isPortFree(host, port)))
-    throw new UsageError(`${host}:${port} is taken; choose another with --port`);
+  const obstacle = await findObstacle(host, port);
+  if (obstacle !== null) throw new UsageError(obstacle);
 
   const mirror = await startMirror({ ...options, data });
   // Miniflare's own handlers would end the process at once, in the middle of open answers.
@@ -46,20 +47,9 @@ async function main(): Promise<void> {
     throw new UsageError(problem);
   }
   keepUp(mirror);
-  // Without `open` a client brings a secret: dockerd 25 and later in the path.
-  const isOpen = /(?:^|[\s,])open(?:$|[\s,])/.test(options.variables["ACCESS"] ?? "");
-  const url = `${mirror.url.origin}${isOpen ? "" : "/t/SECRET"}`;
+  const { variables } = options;
   process.stdout.write(
-    [
-      `Tidepool mirrors Docker Hub at ${mirror.url.origin}`,
-      "",
-      "  /etc/docker/daemon.json:",
-      `    { "registry-mirrors": ["${url}"] }`,
-      "",
-      `  data: ${data}`,
-      "  stop: Ctrl-C",
-      "",
-    ].join("\n"),
+    renderBanner({ host, port: Number(mirror.url.port || 80), data, variables }),
   );
 }
 

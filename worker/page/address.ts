@@ -12,6 +12,12 @@ export interface MirrorAddress {
   readonly isLoopback: boolean;
 }
 
+/** Adds the place of a secret that is not known here, for texts in which it is still to be put. */
+export function withPlaceholder(mirror: MirrorAddress): MirrorAddress {
+  const path = "/t/SECRET";
+  return { ...mirror, origin: `${mirror.origin}${path}`, location: `${mirror.location}${path}` };
+}
+
 /** Letters, digits, dots, `-` and `_`, or an IPv6 address in brackets; then perhaps a port. */
 const HOST = /^(?:[a-z0-9][a-z0-9._-]*|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/;
 

@@ -29,9 +29,7 @@ export function renderChart(name: string, stats: Stats): Html {
       >
         ${bars.map((bar, index) => renderBar(bar, index, top))}
       </svg>
-      <div class="span" aria-hidden="true">
-        ${labels(stats).map((label) => html`<span>${label}</span>`)}
-      </div>
+      ${renderSpan(stats, bars)}
     </div>
     <details>
       <summary>${name} as a table</summary>
@@ -103,15 +101,26 @@ function describe({ totals }: Stats): string {
   return `Bar chart: ${stored} pulls answered from the store, ${formatCount(totals.misses)} fetched. The table below has the figures.`;
 }
 
-function labels({ sinceMs, untilMs, step }: Stats): string[] {
+/** Names the times below the bars: each of the days, or quarters of what is shorter. */
+function renderSpan({ sinceMs, untilMs, step }: Stats, bars: readonly Bar[]): Html {
   const spanMs = untilMs - sinceMs;
-  const marks = [0, 0.25, 0.5, 0.75].map((part) => new Date(sinceMs + part * spanMs));
-  const names = marks.map((date) =>
-    spanMs > 2 * STEP_MS.day || step === "day"
-      ? `${WEEKDAYS[date.getUTCDay()] ?? ""} ${date.getUTCDate()}`
-      : date.toISOString().slice(11, 16),
-  );
-  return [...names, "now"];
+  const isDays = step === "day" || spanMs > 2 * STEP_MS.day;
+  const barMs = STEP_MS[step];
+  const labels = isDays
+    ? bars.filter((_, index) => (index * barMs) % STEP_MS.day === 0).map(nameDay)
+    : [...[0, 0.25, 0.5, 0.75].map((part) => nameTime(sinceMs + part * spanMs)), "now"];
+  return html`<div class="span${isDays ? " days" : ""}" aria-hidden="true">
+    ${labels.map((label) => html`<span>${label}</span>`)}
+  </div>`;
+}
+
+function nameDay({ startMs }: Bar): string {
+  const date = new Date(startMs);
+  return `${WEEKDAYS[date.getUTCDay()] ?? ""} ${date.getUTCDate()}`;
+}
+
+function nameTime(timeMs: number): string {
+  return new Date(timeMs).toISOString().slice(11, 16);
 }
 
 function renderTable(name: string, { buckets, step }: Stats): Html {

@@ -116,7 +116,7 @@ export function renderHealth({ activity, now, isClosed }: StatusView): Html {
   const failing = upstreams.filter(({ failure }) => failure !== null);
   return html`<div class="notice${failing.length === 0 ? "" : " bad"}">
     ${failing.length === 0 ? describeCalm(upstreams, { now, isClosed }) : failing.map((one) => describeFailure(one, now))}
-    ${failing.length === 0 ? null : MEANWHILE} ${describeStale(totals.stale)}
+    ${failing.length === 0 ? null : describeMeanwhile(failing)} ${describeStale(totals.stale)}
   </div>`;
 }
 
@@ -144,17 +144,27 @@ function describeFailure({ upstream, answeredAtMs, failure }: UpstreamHealth, no
       ? "It has not answered yet"
       : html`It last answered ${ago(answeredAtMs, now)}`;
   return html`<p>
-    <strong><bdi>${nameRegistry(upstream)}</bdi> ${what}.</strong> It began ${ago(sinceMs, now)} and
-    was last so ${ago(lastMs, now)}. ${answered}.
+    <strong><bdi>${nameRegistry(upstream)}</bdi> ${what}.</strong> First seen ${ago(sinceMs, now)},
+    last seen ${ago(lastMs, now)}. ${answered}.
   </p>`;
 }
 
 const READY = html`<strong>Ready.</strong> `;
 
-const MEANWHILE = html`<p>
-  Stored images are still served; a tag that could not be confirmed is marked stale. What is not
-  stored cannot be pulled until this is over.
-</p>`;
+/** What it means for pulls; of one registry's trouble, that the others' have none of it. */
+function describeMeanwhile(failing: readonly UpstreamHealth[]): Html {
+  const [first, ...more] = failing;
+  const other =
+    first === undefined || more.length > 0 || first.upstream === DOCKER_HUB ? null : first.upstream;
+  const whom =
+    other === null
+      ? html`Stored images`
+      : html`This concerns <bdi>${nameRegistry(other)}</bdi> alone: its stored images`;
+  return html`<p>
+    ${whom} are still served; a tag that could not be confirmed is marked stale. What is not stored
+    cannot be pulled until this is over.
+  </p>`;
+}
 
 /** By the kind of an upstream's failure, as what follows the upstream's name. */
 const FAILURES: Readonly<Record<string, string>> = {

@@ -27,11 +27,12 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(digits)} ${UNITS[unit] ?? ""}`;
 }
 
-/** Writes a share in per cent, rounded down: only all is 100 %. `null` where there is nothing to share. */
+/** Writes a share in per cent, to a tenth: only all is 100 %. `null` where there is nothing to share. */
 export function formatShare(part: number, whole: number): string | null {
   if (whole <= 0) return null;
   if (part > 10 * whole) return "over 1000 %";
-  const tenths = Math.floor((part / whole) * 1000);
+  const rounded = Math.round((part / whole) * 1000);
+  const tenths = part < whole ? Math.min(rounded, 999) : rounded;
   return `${tenths % 10 === 0 ? tenths / 10 : (tenths / 10).toFixed(1)} %`;
 }
 

@@ -17,13 +17,39 @@ export function renderLoginPage(problem: string | null): string {
     problem === null
       ? null
       : html`<p class="notice bad" role="alert"><strong>${problem}</strong></p>`;
+  const form = html`<p>What the mirror did is shown to its operators.</p>
+    <form method="post" action="login">
+      ${USER}
+      <label for="token">The mirror's <code>ADMIN_TOKEN</code></label>
+      <input id="token" name="token" type="password" required autocomplete="current-password" />
+      <button type="submit">Log in for an hour</button>
+    </form>`;
+  return renderFrame("Log in to Tidepool", notice, form);
+}
+
+/** Renders what a browser is shown where no login could open anything: how the operator changes that. */
+export function renderClosedPage(): string {
+  const notice = html`<p class="notice bad"><strong>This page is closed.</strong></p>`;
+  const main = html`<p>
+      What the mirror did is shown to who has its secret <code>ADMIN_TOKEN</code>, and it has none
+      yet. Pulls do not depend on it.
+    </p>
+    <p>The mirror's operator sets it, to 16 characters or more that nobody can guess:</p>
+    <ul>
+      <li>at Cloudflare: <code>npx wrangler secret put ADMIN_TOKEN</code></li>
+      <li>on a machine of one's own: <code>ADMIN_TOKEN=… npm start</code></li>
+    </ul>`;
+  return renderFrame("Tidepool", notice, main);
+}
+
+function renderFrame(title: string, notice: Html | null, main: Html): string {
   return html`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="robots" content="noindex" />
-        <title>Log in to Tidepool</title>
+        <title>${title}</title>
         ${STYLE_ELEMENT}
       </head>
       <body>
@@ -32,21 +58,7 @@ export function renderLoginPage(problem: string | null): string {
           <p class="muted">A mirror of Docker Hub</p>
           ${notice}
         </header>
-        <main>
-          <p>What the mirror did is shown to its operators.</p>
-          <form method="post" action="login">
-            ${USER}
-            <label for="token">The mirror's <code>ADMIN_TOKEN</code></label>
-            <input
-              id="token"
-              name="token"
-              type="password"
-              required
-              autocomplete="current-password"
-            />
-            <button type="submit">Log in for an hour</button>
-          </form>
-        </main>
+        <main>${main}</main>
       </body>
     </html> `.toString();
 }

@@ -21,6 +21,8 @@ export interface Setup {
   readonly file: string;
   /** Whether a container reads the address, for which loopback is the container itself. */
   readonly inContainer: boolean;
+  /** Whether dockerd reads the address, which takes one with a secret only lately. */
+  readonly isDockerd?: true;
   /** The text as the client reads it: nothing to fill in, nothing to take out. */
   readonly text: (mirror: MirrorAddress) => string;
 }
@@ -33,6 +35,7 @@ export const SETUPS: readonly Setup[] = [
     target: "/etc/docker/daemon.json, then reload dockerd",
     file: "daemon.json",
     inContainer: false,
+    isDockerd: true,
     text: dockerd,
   },
   {
@@ -41,6 +44,7 @@ export const SETUPS: readonly Setup[] = [
     target: ".gitlab-ci.yml, at the top or in a job",
     file: "services.yml",
     inContainer: true,
+    isDockerd: true,
     text: dind,
   },
   {
@@ -49,6 +53,7 @@ export const SETUPS: readonly Setup[] = [
     target: "config.toml of the runner, after its [runners.docker] section",
     file: "config.toml",
     inContainer: true,
+    isDockerd: true,
     text: gitlabRunner,
   },
   {
@@ -92,11 +97,19 @@ export function findSetup(client: string): Setup | null {
 
 /** Says which clients there are and where each one's text is, a line each. */
 export function listSetups(mirror: MirrorAddress): string {
-  const lines = SETUPS.map(({ client, target }) => {
+  const lines = SETUPS.map(({ client, target, isDockerd = false }) => {
     const address = `${mirror.origin}/setup?client=${client}`;
-    return `${address}\n    for ${target}\n`;
+    const age = isDockerd && hasSecret(mirror) ? ` (${WITH_SECRET})` : "";
+    return `${address}\n    for ${target}${age}\n`;
   });
   return lines.join("");
+}
+
+/** What a dockerd has to be to take a mirror with a path. */
+export const WITH_SECRET = "dockerd 25 or later";
+
+function hasSecret({ location, host }: MirrorAddress): boolean {
+  return location !== host;
 }
 
 /** JSON has no comments: where it goes is told beside it. */
@@ -107,31 +120,33 @@ function dockerd({ origin }: MirrorAddress): string {
 // The flag in one word: a list that is edited later cannot come apart between two of its items.
 // The address in full: GitLab Runner expands no variable in a service's command.
 
-function dind({ origin, isLoopback }: MirrorAddress): string {
-  return `${warnOfLoopback(isLoopback)}services:
+function dind(mirror: MirrorAddress): string {
+  return `${warn(mirror)}services:
   - name: docker:dind
     alias: docker
-    command: ["--registry-mirror=${origin}"]
+    command: ["--registry-mirror=${mirror.origin}"]
 `;
 }
 
-function gitlabRunner({ origin, isLoopback }: MirrorAddress): string {
+function gitlabRunner(mirror: MirrorAddress): string {
   return `# Starts Docker in Docker for every job of this runner: leave it out of the jobs' own services.
-${warnOfLoopback(isLoopback)}[[runners.docker.services]]
+${warn(mirror)}[[runners.docker.services]]
   name = "docker:dind"
   alias = "docker"
-  command = ["--registry-mirror=${origin}"]
+  command = ["--registry-mirror=${mirror.origin}"]
 `;
 }
 
-function warnOfLoopback(isLoopback: boolean): string {
-  return isLoopback
+function warn(mirror: MirrorAddress): string {
+  const loopback = mirror.isLoopback
     ? "# In a container this address is the container's own: put one here that jobs can reach.\n"
     : "";
+  return `${loopback}${hasSecret(mirror) ? `# An address with a secret needs ${WITH_SECRET}.\n` : ""}`;
 }
 
 /** A secret that is in the address already goes in no header. */
-function containerd({ origin, location, host }: MirrorAddress): string {
+function containerd(mirror: MirrorAddress): string {
+  const { origin } = mirror;
   const header = `
 # A secret can go in a header in place of the address:
 #   [host."${origin}".header]
@@ -144,7 +159,7 @@ server = "https://registry-1.docker.io"
   capabilities = ["pull", "resolve"]
 
 # Another registry, such as ghcr.io: the same in /etc/containerd/certs.d/ghcr.io/hosts.toml, with server = "https://ghcr.io".
-${location === host ? header : ""}`;
+${hasSecret(mirror) ? "" : header}`;
 }
 
 function buildkit({ host, location, isPlain }: MirrorAddress): string {

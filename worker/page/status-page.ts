@@ -4,10 +4,11 @@
  * @module
  */
 import { renderChart, renderKey } from "./chart.ts";
+import { withPlaceholder } from "./address.ts";
 import { renderHealth, renderTiles } from "./figures.ts";
 import { formatTime, shorten } from "./format.ts";
 import { type Html, html, trusted } from "./html.ts";
-import { SETUPS, type Setup } from "./setup-texts.ts";
+import { SETUPS, type Setup, WITH_SECRET } from "./setup-texts.ts";
 import type { Activity, StatusView } from "./status.ts";
 import { STYLE } from "./style.ts";
 import { renderLatestPulls, renderTopImages } from "./tables.ts";
@@ -32,7 +33,7 @@ const CLOSED = html`<p class="notice bad">
 
 /** Renders the whole document. */
 export function renderStatusPage(view: StatusView): string {
-  const { activity, now, mirror, version } = view;
+  const { activity, now, mirror, upstream, version } = view;
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -46,7 +47,11 @@ export function renderStatusPage(view: StatusView): string {
       <body>
         <header>
           <h1>Tidepool</h1>
-          <p class="muted">A mirror of Docker Hub at <code>${mirror.host}</code></p>
+          <p class="muted">
+            A mirror of Docker
+            Hub${upstream === null ? null : html` (<code>UPSTREAM</code> is <code>${upstream}</code>)`}
+            at <code>${mirror.host}</code>
+          </p>
           ${view.isClosed ? CLOSED : null} ${renderHealth(view)}
         </header>
         <main>
@@ -87,18 +92,24 @@ function renderStored(repositories: readonly string[]): Html {
     <p><a href="v2/_catalog">The whole list, as JSON</a></p>`;
 }
 
-function renderSetup({ mirror, hasTokens }: StatusView): Html {
+function renderSetup({ mirror, hasTokens, needsSecret }: StatusView): Html {
+  const named = needsSecret ? withPlaceholder(mirror) : mirror;
   const fold = (setup: Setup, index: number): Html =>
     html`<details${index === 0 ? trusted(" open") : null}>
 <summary><b>${setup.name}</b></summary>
-<p>Goes into ${setup.target}.</p>
-<pre tabindex="0" aria-label="${setup.name}: text to paste"><code>${setup.text(mirror)}</code></pre>
-<p><a href="setup?client=${setup.client}">${setup.name}: as plain text</a></p>
+<p>Goes into ${setup.target}${needsSecret && setup.isDockerd ? ` (${WITH_SECRET})` : ""}.</p>
+<pre tabindex="0" aria-label="${setup.name}: text to paste"><code>${setup.text(named)}</code></pre>
+${needsSecret ? null : html`<p><a href="setup?client=${setup.client}">${setup.name}: as plain text</a></p>`}
 </details>`;
   const hint = html`<p>
     For a client that comes by a token, the texts with its secret are at
     <code>${mirror.origin}/t/SECRET/setup</code>.
   </p>`;
+  // What is behind the links names no secret: it would be a text that does not work.
+  const place = html`<p>
+    Every client comes by a token: put its secret in the place of <code>SECRET</code>, or take the
+    texts that have it already from <code>${mirror.origin}/t/SECRET/setup</code>.
+  </p>`;
   return html`<h2>Point a client here</h2>
-    ${hasTokens ? hint : null} ${SETUPS.map(fold)}`;
+    ${needsSecret ? place : null}${hasTokens && !needsSecret ? hint : null} ${SETUPS.map(fold)}`;
 }

@@ -32,6 +32,8 @@ export interface Activity {
 export interface StatusView {
   readonly now: number;
   readonly mirror: MirrorAddress;
+  /** The host that is asked in Docker Hub's place; `null` where none is. */
+  readonly upstream: string | null;
   readonly version: string;
   /** `none` where no log is kept, `unreadable` where it could not be read this time. */
   readonly activity: Activity | "none" | "unreadable";
@@ -41,6 +43,8 @@ export interface StatusView {
   readonly isClosed: boolean;
   /** Whether clients may come by a secret, which the texts on the page do not have. */
   readonly hasTokens: boolean;
+  /** Whether no client may come without one: a text that lacks it would quietly leave the mirror unused. */
+  readonly needsSecret: boolean;
   /** Whether a login opened the page. */
   readonly canLogOut: boolean;
 }

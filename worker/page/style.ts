@@ -32,6 +32,7 @@ figcaption { font-weight: 600 }
 .plot { display: grid; grid-template-columns: auto 1fr; gap: 0 .5rem; margin-top: .5rem }
 .plot .scale { display: flex; flex-direction: column; justify-content: space-between; text-align: right; height: 9rem; line-height: 1 }
 .plot .span { grid-column: 2; display: flex; justify-content: space-between; padding-top: .25rem }
+.plot .span.days { display: grid; grid-auto-columns: minmax(0, 1fr); grid-auto-flow: column; text-align: center }
 .plot .scale, .plot .span { font-size: .8125rem; color: var(--muted) }
 .plot svg { display: block; width: 100%; height: 9rem; border-bottom: 1px solid var(--muted); border-top: 1px dashed var(--line) }
 .stored { fill: var(--accent) }

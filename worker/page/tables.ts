@@ -5,6 +5,7 @@ import type { Activity, LatestPull, TopImage } from "./status.ts";
 /** A name of the spec's 255 letters is cut on the page; the API has it whole. */
 const MAX_NAME = 120;
 const MAX_AGENT = 100;
+const MAX_TITLE = 300;
 /** As many hexadecimal digits as people compare. */
 const DIGEST_LENGTH = "sha256:".length + 12;
 
@@ -60,6 +61,11 @@ export function renderLatestPulls({ latestPulls: pulls, ...log }: Activity, now:
       confirmed it. <b>stale</b>: from the store, while the registry could not confirm it.
       <b>miss</b>: fetched from the registry.
     </p>
+    <p class="muted">
+      A pull is a manifest that was sent. Docker asks for the tag by HEAD, then fetches by digest:
+      its pulls of a stored image are hits even while the registry is away. A Docker that has the
+      manifest already asks for layers alone, which counts as no pull.
+    </p>
     <p class="muted">${describeLog(log)}</p>`;
 }
 
@@ -74,13 +80,12 @@ function describeLog({ completeSinceMs, day }: Pick<Activity, "completeSinceMs" 
 
 function renderPull(pull: LatestPull, now: number): Html {
   const { upstream, repository, outcome, counted, client, token, blobs, timeMs } = pull;
-  const agent = client.userAgent === "" ? "unnamed client" : shorten(client.userAgent, MAX_AGENT);
   const by = token === undefined ? null : html`, token <bdi>${shorten(token, 60)}</bdi>`;
   const from = client.address === "" ? null : html` from <bdi>${shorten(client.address, 45)}</bdi>`;
   return html`<tr>
     <th scope="row">
       <bdi>${nameOf(upstream, repository)}${versionOf(pull)}</bdi>
-      <small><bdi>${agent}</bdi>${from}${by}, ${ago(timeMs, now)}</small>
+      <small>${nameAgent(client.userAgent)}${from}${by}, ${ago(timeMs, now)}</small>
     </th>
     <td class="became">
       <span class="outcome ${outcome}">${outcome}</span>
@@ -89,6 +94,15 @@ function renderPull(pull: LatestPull, now: number): Html {
       >
     </td>
   </tr>`;
+}
+
+/** dockerd tells its kernel, its build and more behind its version, which is what people look for. */
+function nameAgent(userAgent: string): Html {
+  if (userAgent === "") return html`<bdi>unnamed client</bdi>`;
+  const [docker] = /^docker\/\S+(?= )/.exec(userAgent) ?? [];
+  return docker === undefined
+    ? html`<bdi>${shorten(userAgent, MAX_AGENT)}</bdi>`
+    : html`<bdi title="${shorten(userAgent, MAX_TITLE)}">${shorten(docker, MAX_AGENT)}</bdi>`;
 }
 
 /** Clients that ask by HEAD pull by the digest that they were told: what people know it by is the tag. */

@@ -3,7 +3,7 @@ import { readAddress } from "../access/address.ts";
 import type { AdminDecision } from "../access/admin.ts";
 import { type AdminOptions, checkAdmin, refuseAdmin } from "../middleware/admin.ts";
 import { closeSession, openSession } from "../middleware/session.ts";
-import { renderLoginPage } from "../page/login-page.ts";
+import { renderClosedPage, renderLoginPage } from "../page/login-page.ts";
 import { respondPage } from "./page-response.ts";
 
 /** What is said over the form. */
@@ -16,12 +16,16 @@ const PROBLEMS = {
 /**
  * Checks who asks for a page.
  *
- * @returns `null` for who may see it, else the form to log in with, as a 403
- * @throws {@link RegistryError} `DENIED` where no login could open it
+ * @returns `null` for who may see it, else a page, as a 403: the form to log in with, or what else has to be done
+ * @throws {@link RegistryError} `DENIED` where no login could open it, to who takes no page
  */
 export async function askLogin(context: Context, options: AdminOptions): Promise<Response | null> {
   const decision = await checkAdmin(context, options);
-  return decision.kind === "allowed" ? null : await showForm(decision);
+  if (decision.kind === "allowed") return null;
+  const isBrowser = /\btext\/html\b/i.test(context.req.header("Accept") ?? "");
+  return decision.kind === "closed" && isBrowser
+    ? await respondPage(renderClosedPage(), { status: 403, hasForm: false })
+    : await showForm(decision);
 }
 
 /** `POST /login` from the form: a session for who knows `ADMIN_TOKEN`, then back to the page. */

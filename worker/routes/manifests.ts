@@ -101,7 +101,11 @@ function describe(served: ServedManifest, target: TagOrDigest, now: number): Hea
   return headers;
 }
 
-/** @see OCI distribution spec, "Warnings": `299 - "…"`, at most 4096 bytes, no date. */
+/**
+ * "At most": a confirmation is written down only where the last one that was is old enough, and a restart forgets the rest.
+ *
+ * @see OCI distribution spec, "Warnings": `299 - "…"`, at most 4096 bytes, no date.
+ */
 function formatStaleWarning(upstream: string, kind: string, ageSeconds: number): string {
-  return `299 - "stale: ${upstream} is ${kind}, this tag was last confirmed ${ageSeconds} s ago"`;
+  return `299 - "stale: ${upstream} is ${kind}, this tag was last confirmed at most ${ageSeconds} s ago"`;
 }

@@ -50,7 +50,7 @@ function describePulls({ ever, repositories, lost }: LedgerSums): Metric[] {
     {
       name: "tidepool_pulls_total",
       type: "counter",
-      help: "Manifest GETs answered 200, by where the manifest came from.",
+      help: "Manifests sent to clients, by where each came from: the store (hit, revalidated, stale) or its registry (miss).",
       samples: [
         byOutcome("hit", ever.hits),
         byOutcome("revalidated", ever.revalidated),
@@ -61,20 +61,24 @@ function describePulls({ ever, repositories, lost }: LedgerSums): Metric[] {
     {
       name: "tidepool_blob_requests_total",
       type: "counter",
-      help: "Blob GETs answered 200 or 206.",
+      help: "Layers and other blobs sent to clients, whole or in part, by where each came from.",
       samples: [byOutcome("hit", ever.blobHits), byOutcome("miss", ever.blobMisses)],
     },
-    counter("tidepool_served_bytes_total", "Bytes answered to clients.", ever.bytesServed),
+    counter("tidepool_served_bytes_total", "Bytes sent to clients.", ever.bytesServed),
     counter(
       "tidepool_fetched_bytes_total",
-      "Bytes of manifests and of whole blobs had from upstreams; what a failed transfer brought is not in it.",
+      "Bytes of manifests and of whole blobs fetched from registries, without those of transfers that failed.",
       ever.bytesFetched,
     ),
-    counter("tidepool_lost_records_total", "Records that could not be written.", lost),
+    counter(
+      "tidepool_lost_records_total",
+      "Records of pulls and of other events that could not be written.",
+      lost,
+    ),
     {
       name: "tidepool_repositories",
       type: "gauge",
-      help: "Repositories that something was pulled from.",
+      help: "Repositories from which at least one image was pulled.",
       samples: [{ value: repositories }],
     },
   ];
@@ -98,13 +102,13 @@ function describeUpstream(sums: LedgerSums, deps: ApiDeps): Metric[] {
     {
       name: "tidepool_upstream_pulls_total",
       type: "counter",
-      help: "Pulls that went to the registry, each of which counts where it has a limit.",
+      help: "Pulls that this mirror made at the registry; where the registry has a limit, each counts against it.",
       samples: perUpstream(upstreams, deps),
     },
     {
       name: "tidepool_upstream_failures_total",
       type: "counter",
-      help: "Answers that met an upstream which could not say, served stale, refused or broken off, and lies of sources.",
+      help: "Requests of clients for which the registry failed, whether a stored image helped or not, and wrong bytes from sources.",
       samples: countFailures(upstreams, deps),
     },
     ...describeLimits(sums, deps),
@@ -128,22 +132,31 @@ function describeLimits(sums: LedgerSums, deps: ApiDeps): Metric[] {
     return { name: `tidepool_upstream_limit_${name}`, type: "gauge", help, samples };
   };
   return [
-    metric(["pulls", "The upstream's pull limit as last told."], told, ({ limit }) => limit),
     metric(
-      ["remaining_pulls", "What is left of the pull limit as last told, until its window passes."],
+      ["pulls", "How many pulls the registry allows in a window, as it last said."],
+      told,
+      ({ limit }) => limit,
+    ),
+    metric(
+      [
+        "remaining_pulls",
+        "How many of these pulls are left, as the registry last said; absent once the window has passed.",
+      ],
       valid,
       ({ remaining }) => remaining,
     ),
-    metric(["warning_pulls", "Fewer pulls left than these are worth a warning."], valid, (quota) =>
-      warnBelow(quota, deps),
+    metric(
+      ["warning_pulls", "The mirror warns when fewer pulls than this are left."],
+      valid,
+      (quota) => warnBelow(quota, deps),
     ),
     metric(
-      ["window_seconds", "The length of the limit's window."],
+      ["window_seconds", "The length of the window that the limit is for."],
       told,
       ({ windowSeconds }) => windowSeconds,
     ),
     metric(
-      ["seen_timestamp_seconds", "When the upstream last told its limit."],
+      ["seen_timestamp_seconds", "When the registry last said how many pulls are left."],
       told,
       ({ seenAtMs }) => seenAtMs / 1000,
     ),
@@ -186,8 +199,12 @@ function describeStorage(use: StorageUse | null): Metric[] {
     gauge("tidepool_stored_blobs", "Blobs in the store.", blobs),
     ...(limitBytes === null
       ? []
-      : [gauge("tidepool_storage_limit_bytes", "What the store may hold.", limitBytes)]),
-    counter("tidepool_evicted_bytes_total", "Bytes that eviction deleted.", evictedBytes),
+      : [gauge("tidepool_storage_limit_bytes", "Bytes that the store may hold.", limitBytes)]),
+    counter(
+      "tidepool_evicted_bytes_total",
+      "Bytes that were deleted from the store to make room, or since nobody pulled them any more.",
+      evictedBytes,
+    ),
   ];
 }
 

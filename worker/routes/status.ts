@@ -12,12 +12,12 @@ const MAX_NAMES = 100;
 /**
  * `GET /`: the status page. It is answered whatever cannot be read, and says what that is.
  *
- * @param ways - whether clients may come at all or by a token, and whether a login opened the page
+ * @param ways - who is mirrored, whether clients may come at all or by a token, and whether a login opened the page
  */
 export async function getStatusPage(
   deps: RouteDeps,
   request: Request,
-  ways: Pick<StatusView, "isClosed" | "hasTokens" | "canLogOut">,
+  ways: Pick<StatusView, "upstream" | "isClosed" | "hasTokens" | "needsSecret" | "canLogOut">,
 ): Promise<Response> {
   const mirror = readMirrorAddress(request);
   const activity = await readActivity(deps);

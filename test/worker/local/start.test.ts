@@ -74,9 +74,29 @@ test.each([
   [["--var", "TYPO=1"], "TYPO"],
   [["--port", "99999"], "--port"],
   [["--nonsense"], "--nonsense"],
+  [["--host", "192.0.2.1"], "192.0.2.1 is no address of this machine"],
+  [["--host", "192.0.2.1", "--port", "8787"], "192.0.2.1 is no address of this machine"],
 ])("refuses %j and names what is wrong", async (args, name) => {
   const ended = spawnMirror(["--port", "0", "--data", data, ...args]);
   await expect(ended).rejects.toThrow(new RegExp(`ended with 2: [^]*${name}`));
+});
+
+test("a wrong variable in the environment stops it as well", async () => {
+  const ended = spawnMirror(["--port", "0", "--data", data], { TAG_TTL_SECONDS: "abc" });
+  await expect(ended).rejects.toThrow(/ended with 2: [^]*TAG_TTL_SECONDS/);
+});
+
+test("a port that is taken is said to be", async () => {
+  const { url } = await start();
+  const ended = spawnMirror(["--data", data, "--port", url.port]);
+  await expect(ended).rejects.toThrow(`${url.host} is taken; choose another with --port`);
+});
+
+test("at every address, shows one that others reach, and says that everybody may pull", async () => {
+  const mirror = await start("--host", "0.0.0.0");
+  expect((await fetch(new URL("/healthz", mirror.url))).status).toBe(200);
+  expect(mirror.output()).toContain("Everybody who reaches this port may pull");
+  expect(mirror.output()).toContain(`(UPSTREAM=${hub.url})`);
 });
 
 test("looks after its store from the start", async () => {

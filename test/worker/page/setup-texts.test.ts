@@ -3,7 +3,7 @@ import { parseTOML } from "toml-eslint-parser";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { type MirrorAddress, parseAddress } from "../../../worker/page/address.ts";
-import { SETUPS, findSetup } from "../../../worker/page/setup-texts.ts";
+import { SETUPS, findSetup, listSetups } from "../../../worker/page/setup-texts.ts";
 
 const secure = address("https:", "mirror.example.com");
 const plain = address("http:", "127.0.0.1:8787");
@@ -175,6 +175,24 @@ test.each([
   ],
 ])("%s is told an address with a path where it takes one", (client, expected) => {
   expect(findSetup(client)?.text(own)).toContain(expected);
+});
+
+test("what makes dockerd read a secret in an address says which dockerd that needs, and nothing else does", () => {
+  const note = "dockerd 25 or later";
+  for (const client of ["dind", "gitlab-runner"]) {
+    expect(findSetup(client)?.text(own)).toContain(`# An address with a secret needs ${note}.\n`);
+    expect(findSetup(client)?.text(plain)).not.toContain(note);
+  }
+  expect(() => JSON.parse(findSetup("dockerd")?.text(own) ?? "") as unknown).not.toThrow();
+  const noted = listSetups(own)
+    .split("\n")
+    .filter((line) => line.endsWith(` (${note})`));
+  expect(noted.map((line) => line.trim().slice(0, 22))).toEqual([
+    "for /etc/docker/daemon",
+    "for .gitlab-ci.yml, at",
+    "for config.toml of the",
+  ]);
+  expect(listSetups(plain)).not.toContain(note);
 });
 
 test("containerd is told of no header where its address has the secret", () => {

@@ -12,6 +12,7 @@ import {
 } from "../../../worker/page/format.ts";
 import { html, trusted } from "../../../worker/page/html.ts";
 import { renderStatusPage } from "../../../worker/page/status-page.ts";
+import { SETUPS } from "../../../worker/page/setup-texts.ts";
 import { STYLE } from "../../../worker/page/style.ts";
 import {
   HOSTILE,
@@ -32,6 +33,13 @@ function words(activity: Activity | "none" | "unreadable", stored: string[] = []
     .replaceAll("<small>", " ")
     .replaceAll(/<[^>]+>/g, "")
     .replaceAll("&#39;", "'")
+    .replaceAll(/\s+/g, " ");
+}
+
+/** The same of a page whose Docker Hub is another. */
+function headOf(name: string | null): string {
+  return renderStatusPage({ ...view(noActivity()), upstream: name })
+    .replaceAll(/<[^>]+>/g, "")
     .replaceAll(/\s+/g, " ");
 }
 
@@ -89,8 +97,14 @@ describe("figures", () => {
     [0, 0, null],
     [0, 3, "0 %"],
     [1, 3, "33.3 %"],
+    [2, 3, "66.7 %"],
+    [1, 2, "50 %"],
+    [1, 10_000, "0 %"],
     [9999, 10_000, "99.9 %"],
+    [99_999, 100_000, "99.9 %"],
     [3, 3, "100 %"],
+    [10_001, 10_000, "100 %"],
+    [3, 2, "150 %"],
     [Number.MAX_SAFE_INTEGER, 1, "over 1000 %"],
   ])("%i of %i is %s", (part, whole, text) => {
     expect(formatShare(part, whole)).toBe(text);
@@ -146,10 +160,10 @@ describe("the page", () => {
   test("says in words which registries fail, since when, and what that means", () => {
     const text = words(muchActivity());
     expect(text).toContain(
-      "Docker Hub refuses pulls: its limit is used up. It began 34 minutes ago and was last so 2 minutes ago. It last answered 35 minutes ago.",
+      "Docker Hub refuses pulls: its limit is used up. First seen 34 minutes ago, last seen 2 minutes ago. It last answered 35 minutes ago.",
     );
     expect(text).toContain(
-      "ghcr.io cannot be reached. It began 3 hours ago and was last so 60 minutes ago. It has not answered yet.",
+      "ghcr.io cannot be reached. First seen 3 hours ago, last seen 60 minutes ago. It has not answered yet.",
     );
     expect(text).toContain("What is not stored cannot be pulled until this is over.");
     expect(text).not.toContain("All is well");
@@ -163,6 +177,26 @@ describe("the page", () => {
       "Docker Hub refuses this mirror's credentials.",
     );
     expect(failing("of another age")).toContain("does not answer as a registry should.");
+  });
+
+  test("says whom it concerns where one other registry alone fails", () => {
+    const { day, ...rest } = noActivity();
+    const failure = { kind: "unreachable", sinceMs: NOW, lastMs: NOW };
+    const failing = (...names: string[]): string => {
+      const upstreams = names.map((name) => upstream({ upstream: name, failure }));
+      return words({ ...rest, day: { ...day, upstreams } });
+    };
+    expect(failing("ghcr.io")).toContain(
+      "This concerns ghcr.io alone: its stored images are still served;",
+    );
+    for (const several of [["docker.io"], ["docker.io", "ghcr.io"], ["ghcr.io", "quay.io"]])
+      expect(failing(...several)).not.toContain("This concerns");
+  });
+
+  test("says what a pull is, which a hit without the registry has to do with", () => {
+    expect(words(littleActivity())).toContain(
+      "A pull is a manifest that was sent. Docker asks for the tag by HEAD, then fetches by digest:",
+    );
   });
 
   test("says that all is well when it is", () => {
@@ -199,6 +233,33 @@ describe("the page", () => {
     expect(text).toContain("ghcr.io/library/alpine:3.20");
   });
 
+  test("names Docker shortly, with the whole of its name at hand, and others as they are", () => {
+    const agents = [
+      "docker/20.10.24 go/go1.19 os/linux arch/amd64",
+      "containerd/v2.1.0",
+      "skopeo/1",
+    ];
+    const latestPulls = agents.map((userAgent, n) =>
+      pull(n, { client: { address: "", userAgent } }),
+    );
+    const page = renderStatusPage(view({ ...littleActivity(), latestPulls }));
+    expect(page).toContain(`<bdi title="${agents[0]}">docker/20.10.24</bdi>`);
+    expect(page).toContain("<bdi>containerd/v2.1.0</bdi>");
+    expect(page).toContain("<bdi>skopeo/1</bdi>");
+  });
+
+  test("has under a week's chart a label for each of its days", () => {
+    const labels = [
+      ...renderStatusPage(view(littleActivity())).matchAll(/<div class="span[^>]*>(.*?)<\/div>/gs),
+    ].map(([, spans]) =>
+      [...(spans ?? "").matchAll(/<span>(.*?)<\/span>/g)].map(([, label]) => label),
+    );
+    expect(labels).toEqual([
+      ["09:30", "15:30", "21:30", "03:30", "now"],
+      ["Mon 16", "Tue 17", "Wed 18", "Thu 19", "Fri 20", "Sat 21", "Sun 22", "Mon 23"],
+    ]);
+  });
+
   test("says since when the log is complete, and what is lost of it", () => {
     expect(words(littleActivity())).toContain("The log is complete since 2026-11-20 09:30 UTC.");
     expect(words(muchActivity())).toContain(
@@ -225,6 +286,26 @@ describe("the page", () => {
   test("shows a client what to paste, whatever is known", () => {
     for (const activity of ["none", "unreadable", noActivity()] as const)
       expect(words(activity)).toContain("Goes into /etc/docker/daemon.json, then reload dockerd.");
+  });
+
+  test("names whom it asks in Docker Hub's place, where that is another", () => {
+    expect(headOf("hub.example.com:5000")).toContain(
+      "A mirror of Docker Hub (UPSTREAM is hub.example.com:5000) at mirror.example.com",
+    );
+    expect(headOf(null)).toContain("A mirror of Docker Hub at mirror.example.com");
+  });
+
+  test("has a place for the secret in every text where nobody comes without one", () => {
+    const page = renderStatusPage({ ...view(noActivity()), needsSecret: true });
+    const texts = [...page.matchAll(/<pre[^>]*><code>(.*?)<\/code>/gs)].map(
+      ([, text]) => text ?? "",
+    );
+    expect(texts).toHaveLength(SETUPS.length);
+    for (const text of texts) expect(text).toContain("mirror.example.com/t/SECRET");
+    expect(page).toContain("then reload dockerd (dockerd 25 or later).");
+    expect(page).toContain("https://mirror.example.com/t/SECRET/setup");
+    // They would lead to texts without one.
+    expect(page).not.toContain('href="setup');
   });
 
   test("of hostile names stays small and holds none of them as markup", () => {

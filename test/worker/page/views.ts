@@ -101,11 +101,13 @@ export function view(activity: StatusView["activity"], repositories: string[] = 
   return {
     now: NOW,
     mirror,
+    upstream: null,
     version: "0.1.0",
     activity,
     repositories,
     isClosed: false,
     hasTokens: true,
+    needsSecret: false,
     canLogOut: false,
   };
 }

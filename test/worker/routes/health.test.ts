@@ -57,7 +57,7 @@ describe("that Docker Hub fails is on the page and in the stats, and that it is 
     await shows("All is well. Docker Hub answers.");
     hub.faults.registry = "reset";
     expect(await pull()).toEqual(["STALE", "HIT"]);
-    await shows("Docker Hub cannot be reached. It began");
+    await shows("Docker Hub cannot be reached. First seen");
     const away = await hubsHealth();
     expect(away?.failure).toMatchObject({ kind: "unreachable" });
     expect(away?.failures).toEqual([expect.objectContaining({ kind: "unreachable", count: 1 })]);

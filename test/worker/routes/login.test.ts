@@ -251,6 +251,28 @@ describe("on a machine of one's own", () => {
     expect((await logInAt(guarded, TOKEN)).status).toBe(303);
   });
 
+  test("a closed page tells a browser which secret opens it and how it is set, and others as ever", async () => {
+    const accept = "text/html,application/xhtml+xml,*/*;q=0.8";
+    const page = await closed.fetch("/", { headers: { accept } });
+    expect(page.status).toBe(403);
+    expect(Object.fromEntries(page.headers)).toMatchObject({
+      "content-type": "text/html; charset=utf-8",
+      "cache-control": "no-store",
+      "referrer-policy": "no-referrer",
+    });
+    expect(page.headers.get("content-security-policy")).toMatch(
+      /^default-src 'none'; style-src 'sha256-[^']+'; .*form-action 'none'/,
+    );
+    const text = await page.text();
+    expect(text).toContain("npx wrangler secret put ADMIN_TOKEN");
+    expect(text).toContain("ADMIN_TOKEN=… npm start");
+    expect(text).not.toMatch(/<form|<script/);
+    for (const other of ["*/*", "application/json"])
+      expect(await (await closed.fetch("/", { headers: { accept: other } })).json()).toMatchObject({
+        errors: [{ code: "DENIED" }],
+      });
+  });
+
   test("a closed mirror without a token has nothing to log in to", async () => {
     for (const path of ["/", "/login"]) {
       const response = await closed.fetch(path, {

@@ -36,6 +36,29 @@ test("the page tells how to point a client at the address that was asked", async
   expect(await (await mirror.fetch("/")).text()).toContain(`&quot;${mirror.url.origin}&quot;`);
 });
 
+test("the page names whom it asks in Docker Hub's place", async () => {
+  expect(await (await mirror.fetch("/")).text()).toContain(`<code>${new URL(hub.url).host}</code>`);
+});
+
+test("the page has the secret's place where only tokens let anybody in, and nowhere else", async () => {
+  const ADMIN_TOKEN = "correct-horse-battery-staple";
+  const ACCESS_TOKENS = `shop:${"s3cr3t".repeat(4)}`;
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+  const shown = async (ACCESS: string): Promise<string> => {
+    const variables = { UPSTREAM: hub.url, ACCESS, ACCESS_TOKENS, ADMIN_TOKEN };
+    const guarded = await startTestMirror(variables);
+    try {
+      return await (await guarded.fetch("/", { headers })).text();
+    } finally {
+      await guarded.stop();
+    }
+  };
+  expect(await shown("token:shop")).toMatch(
+    /registry-mirrors&quot;: \[\s+&quot;[^&]+\/t\/SECRET&quot;/,
+  );
+  expect(await shown("open token:shop")).not.toContain("/t/SECRET&quot;");
+});
+
 test("every link of the page leads somewhere", async () => {
   const page = await (await mirror.fetch("/")).text();
   const links = [...page.matchAll(/<a href="([^"]+)"/g)].map(([, href]) => href ?? "");
