@@ -2,7 +2,7 @@
 # Ships daemon.json and config.toml from the repository to runners' hosts over SSH, and puts in force what has changed.
 # One host after the other: what goes wrong on the first one never reaches the second.
 #
-#   RUNNER_HOSTS      user@host or user@host:port, parted by blanks
+#   RUNNER_HOSTS      user@host or user@host:port, separated by spaces
 #   SSH_PRIVATE_KEY   a file with the key of that user
 #   SSH_KNOWN_HOSTS   a file with the hosts' public keys: from `ssh-keyscan`, compared with what the hosts themselves show
 #   RUNNER_SUDO       "true" where the user is not root; `sudo -n` must work
