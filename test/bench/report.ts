@@ -13,13 +13,19 @@ export function formatTable(rows: readonly Row[]): string {
 const BAR = { left: 250, width: 360, height: 16, gap: 5 };
 const OURS = "Tidepool";
 
+/** Whom Tidepool is compared with; other values stand beside ours in a row, and are no contenders. */
+const OTHERS = /^(?:docker-registry|nginx|the upstream)/;
+
 /** Bars of each measure that has somebody to compare with; the longest is the largest of its measure. */
 export function drawChart(rows: readonly Row[]): string {
-  const shown = rows.filter(({ values }) => OURS in values && Object.keys(values).length > 1);
+  const shown = rows.filter(
+    ({ values }) => OURS in values && Object.keys(values).some((name) => OTHERS.test(name)),
+  );
   const parts: string[] = [];
   let y = 10;
   for (const { measure, unit, values } of shown) {
-    parts.push(text([10, y + 12], `${measure} (${unit})`, "head"));
+    const better = unit.endsWith("/s") ? "more is better" : "less is better";
+    parts.push(text([10, y + 12], `${measure} (${unit}; ${better})`, "head"));
     y += 22;
     const largest = Math.max(...Object.values(values));
     for (const [name, value] of Object.entries(values)) {
