@@ -22,7 +22,7 @@ import type {
  * A folder of this machine, for `npm start`: blobs and chunks are files there, under the keys they have in R2.
  *
  * R2's stand-in on one machine hashes every byte in JavaScript and has three Workers in the path of a read: measured,
- * 44 s of CPU for a cold GB and 1,400 small blobs a second, where files take 6 s and 6,500.
+ * 44 s of CPU for a cold GB and 1,400 small blobs a second, where files take 8 s and 5,900.
  */
 export interface Disk {
   /** workerd's own disk service: bytes go between sockets and files natively, and a file is there whole or not at all. */
