@@ -10,6 +10,7 @@ import { Deadline } from "./deadline.ts";
 import { type Leave, type LeaveDeps, requireLeave } from "./blob-leave.ts";
 import { followFill } from "./follow.ts";
 import { passThrough } from "./pass-through.ts";
+import { persist } from "./persist.ts";
 import type { Audience } from "./proof.ts";
 
 /** What serving a blob needs. */
@@ -77,7 +78,8 @@ export async function openBlob(deps: BlobDeps, wanted: BlobWanted): Promise<Serv
   try {
     const stored = await openStored(deps, wanted, "hit");
     if (stored !== null) return await release(stored, leave);
-    const start = await deps.fill.open(key, digest, leave.asking);
+    // Reset under this call, it is there again at once; past the store nothing could be gone on with.
+    const start = await persist(() => deps.fill.open(key, digest, leave.asking), 1);
     if (start.kind === "stored") {
       const filled = await openStored(deps, wanted, "miss");
       if (filled !== null) return start.isForAll === true ? filled : await release(filled, leave);

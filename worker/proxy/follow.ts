@@ -3,6 +3,7 @@ import type { ByteRange } from "../oci/range.ts";
 import type { BlobStore, ChunkStore } from "../store/store.ts";
 import { UpstreamError } from "../upstream/errors.ts";
 import type { BlobFill, FillFailure } from "./blob-fill.ts";
+import { persist } from "./persist.ts";
 
 /** What following a fill needs. */
 export interface FollowOptions {
@@ -14,8 +15,6 @@ export interface FollowOptions {
 
 /** Held back until the blob is verified: no answer is ever complete and wrong. */
 const HELD_BACK_BYTES = 16 * 1024;
-/** A Durable Object may be reset under a waiting client; the next one goes on where it was. */
-const MAX_RESETS = 5;
 
 /**
  * Streams a range of a blob while it is being filled, at the client's own pace.
@@ -73,17 +72,6 @@ async function copySegment(
   if (blob === null || "unsatisfiable" in blob) throw new Error("neither chunk nor blob is there");
   await blob.body.pipeTo(writable, { preventClose: true });
   return range.last + 1;
-}
-
-/** Asks again where the fill's object was reset under the call; its answers themselves never throw. */
-async function persist<T>(ask: () => Promise<T>): Promise<T> {
-  for (let resets = 0; ; resets += 1) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (resets === MAX_RESETS) throw error;
-    }
-  }
 }
 
 function asError(options: FollowOptions, failure: FillFailure): Error {
