@@ -84,7 +84,10 @@ function createFileChunks(disk: Disk): ChunkStore {
     async openChunk(digest, chunk, { first, last }) {
       const Range = `bytes=${first - chunk.first}-${last - chunk.first}`;
       const response = await read(disk, keys.chunkKey(digest, chunk), { headers: { Range } });
-      return response?.body ?? null;
+      if (response?.status !== 416) return response?.body ?? null;
+      // The words of a refusal must not pass for a blob's bytes.
+      await response.body?.cancel();
+      throw new StoreError("failed", { operation: "read chunk", cause: "a file cut short" });
     },
     putChunk: (digest, chunk, body) => write(disk, keys.chunkKey(digest, chunk), body),
     deleteChunks: (digest, chunks) =>

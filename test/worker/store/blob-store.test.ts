@@ -1,8 +1,11 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Miniflare, convertV4MiniflareOptions } from "miniflare";
+import { expect, test } from "vitest";
 import { createKeeper } from "../../../worker/local/keeper.ts";
+import { parseDigest } from "../../../worker/oci/digest.ts";
+import { chunkKey } from "../../../worker/store/keys.ts";
 import { type Disk, createLocalStore } from "../../../worker/store/files.ts";
 import { type Bucket, createR2Store } from "../../../worker/store/r2.ts";
 import { type StoreUnderTest, describeBlobStore } from "../../conformance/blob-store.ts";
@@ -63,4 +66,19 @@ describeBlobStore("files", async (): Promise<StoreUnderTest> => {
     strays: () => readdir(join(started.root, "incoming")).catch(() => []),
     stop: () => started.stop(),
   };
+});
+
+test("a chunk's file that was cut short is the store's error, and not the words of a refusal", async () => {
+  const { disk, bucket, root, ...started } = await startDisk();
+  try {
+    const store = createLocalStore(bucket, disk);
+    const digest = parseDigest(`sha256:${"a".repeat(64)}`)!;
+    const chunk = { first: 0, last: 99 };
+    await store.putChunk(digest, chunk, new Uint8Array(100));
+    await truncate(join(root, chunkKey(digest, chunk)), 10);
+    const opening = store.openChunk(digest, chunk, { first: 50, last: 99 });
+    await expect(opening).rejects.toMatchObject({ name: "StoreError", kind: "failed" });
+  } finally {
+    await started.stop();
+  }
 });
