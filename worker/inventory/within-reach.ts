@@ -1,4 +1,5 @@
 import { StoreError } from "../store/errors.ts";
+import { inTime } from "../store/in-time.ts";
 import type { Inventory } from "./inventory.ts";
 
 /** A cold pull waits this long for the inventory at most; then it is served, and not stored. */
@@ -13,16 +14,10 @@ export function withinReach(reach: () => Inventory): Inventory {
     operation: string,
     ask: (inventory: Inventory) => Promise<T>,
   ): Promise<T> => {
-    let timer: ReturnType<typeof setTimeout> | null = null;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer in ${DEADLINE_MS} ms`)), DEADLINE_MS);
-    });
     try {
-      return await Promise.race([ask(reach()), late]);
+      return await inTime(DEADLINE_MS, ask(reach()));
     } catch (cause) {
       throw new StoreError("failed", { operation: `inventory: ${operation}`, cause });
-    } finally {
-      if (timer !== null) clearTimeout(timer);
     }
   };
   return {

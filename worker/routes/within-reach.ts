@@ -1,4 +1,5 @@
 import { LedgerError, type LedgerReader } from "../ledger/reader.ts";
+import { inTime } from "../store/in-time.ts";
 
 /** Longer than any page of the log takes, and shorter than people and scrapers wait. */
 const DEADLINE_MS = 5_000;
@@ -9,16 +10,10 @@ export function withinReach(reach: () => LedgerReader): LedgerReader {
     operation: string,
     ask: (ledger: LedgerReader) => Promise<T>,
   ): Promise<T> => {
-    let timer: ReturnType<typeof setTimeout> | null = null;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer in ${DEADLINE_MS} ms`)), DEADLINE_MS);
-    });
     try {
-      return await Promise.race([ask(reach()), late]);
+      return await inTime(DEADLINE_MS, ask(reach()));
     } catch (cause) {
       throw new LedgerError(operation, cause);
-    } finally {
-      if (timer !== null) clearTimeout(timer);
     }
   };
   return {
