@@ -5,8 +5,11 @@ import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { Response } from "miniflare";
 
-/** What may be asked: the folders of `Disk` in `worker/store/files.ts`, and the names of its keys. */
-const KEY = /^(?:blobs|fills|incoming)(?:\/[a-z0-9][a-z0-9-]*)+$/;
+/**
+ * What may be asked: the folders of `Disk` in `worker/store/files.ts`, and the names of its keys. A name with a dot before
+ * it, `.0-9.15051.0.tmp`, is what a killed workerd leaves of a file that it was writing; the sweep finds it.
+ */
+const KEY = /^(?:blobs|fills|incoming)(?:\/\.?[a-z0-9][a-z0-9.-]*)+$/;
 /** As R2 lists. */
 const MAX_LISTED = 1000;
 

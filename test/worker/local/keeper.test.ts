@@ -94,4 +94,16 @@ describe("the keeper of files", () => {
       const listed = [...first.objects, ...second.objects].map(({ name }) => name);
       expect(listed).toEqual(names.map((name) => `sha256/${name}`));
     }));
+
+  test("lists and deletes what a killed mirror was writing into a fill's folder", () =>
+    withRoot(async (root) => {
+      // As workerd names it: seen after a kill -9.
+      const name = "sha256/aa/.0-9.15051.0.tmp";
+      await mkdir(join(root, "fills/sha256/aa"), { recursive: true });
+      await writeFile(join(root, "fills", name), "half");
+      const listed = await keep(root, "list", { kind: "fills", after: null });
+      expect(JSON.parse(listed.text)).toMatchObject({ objects: [{ name, size: 4 }] });
+      expect((await keep(root, "delete", { keys: [`fills/${name}`] })).status).toBe(200);
+      expect(await readdir(join(root, "fills/sha256"))).toEqual([]);
+    }));
 });
